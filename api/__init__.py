@@ -1,0 +1,1 @@
+"""HTTP in, SSE out. Knows no model, no tool, no agent."""

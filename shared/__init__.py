@@ -1,0 +1,1 @@
+"""The words both sides must agree on: records, the event log, the queue, identity, settings."""

@@ -1,0 +1,96 @@
+"""The environment, turned into a value: one `Settings` per process, built at its start and passed in."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SCRIPTED = "scripted"
+BusyPolicy = Literal["auto", "reject", "interrupt"]
+
+
+class Settings(BaseSettings):
+    """What the environment says (names in capitals; see .env.example). Durations are in seconds."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    database_url: str
+    migrations_database_url: str | None = None
+    redis_url: str
+    events_redis_url: str | None = None
+    public_url: str = "http://localhost:8000"
+    port: int = Field(default=8000, ge=0, le=65535)
+    host: str = "127.0.0.1"
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    better_auth_secret: SecretStr | None = None
+    auth_max_age: int = Field(default=24 * 3600, gt=0)
+    dev_token: bool = False
+    """`POST /dev/token` hands out tokens to anyone who asks: the local system alone sets this."""
+
+    model: str | None = None
+    model_base_url: str | None = None
+    openai_api_key: SecretStr | None = None
+    gemini_api_key: SecretStr | None = None
+    gemini_model: str | None = None
+    model_idle_timeout: float = Field(default=60.0, gt=0)
+
+    chatkit_server: str | None = None
+    chatkit_context: str | None = None
+    busy_policy: BusyPolicy = "auto"
+
+    run_deadline: float = Field(default=900.0, gt=0)
+    """How long a run may take, counted from its admission."""
+    log_tail: float = Field(default=3600.0, gt=0)
+    """How long an ended run's event log is kept in Redis."""
+    max_turns: int = Field(default=25, gt=0)
+    worker_slots: int = Field(default=100, gt=0)
+    """Runs that one worker process carries out at once."""
+    ping_interval: float = Field(default=15.0, gt=0)
+    send_timeout: float = Field(default=30.0, gt=0)
+    max_body_bytes: int = Field(default=1_000_000, gt=0)
+    max_text_length: int = Field(default=100_000, gt=0)
+    log_level: str = "INFO"
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url", "migrations_database_url")
+    @classmethod
+    def _postgres(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("redis_url", "events_redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @model_validator(mode="after")
+    def _secret_is_long_enough(self) -> "Settings":
+        secret = self.better_auth_secret
+        if secret is not None and len(secret.get_secret_value()) < 32:
+            raise ValueError("BETTER_AUTH_SECRET must have at least 32 characters (RFC 7518, section 3.2)")
+        return self
+
+    @property
+    def model_name(self) -> str:
+        """The LiteLLM name of the default model, or `scripted` where no key was given at all."""
+        if self.model:
+            return self.model
+        if self.gemini_api_key:
+            name = self.gemini_model or "gemini-2.5-flash"
+            return name if "/" in name else f"gemini/{name}"
+        return SCRIPTED
+
+    @property
+    def events_url(self) -> str:
+        """The Redis that keeps the event logs; the queue's own unless told otherwise."""
+        return self.events_redis_url or self.redis_url

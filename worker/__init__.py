@@ -1,0 +1,1 @@
+"""Runs in, events out. Knows no HTTP."""
