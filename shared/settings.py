@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SCRIPTED = "scripted"
@@ -72,13 +72,6 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
-
-    @model_validator(mode="after")
-    def _secret_is_long_enough(self) -> "Settings":
-        secret = self.better_auth_secret
-        if secret is not None and len(secret.get_secret_value()) < 32:
-            raise ValueError("BETTER_AUTH_SECRET must have at least 32 characters (RFC 7518, section 3.2)")
-        return self
 
     @property
     def model_name(self) -> str:
