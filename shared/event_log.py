@@ -1,0 +1,197 @@
+"""The event log: what a run has said, in order, for anyone who asks from any point.
+
+One Redis Stream per run holds the records, a hash beside it says who may write (`attempt`), where the log
+stands (`sequence`) and which life of it this is (`generation`: a log that Redis lost begins a new one, with a
+snapshot). Every write is one Lua step that checks, numbers, keeps and publishes a whole batch, so no event of
+an older attempt can follow one of a newer, and no sequence has a gap. Keys are hash-tagged by the run.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from shared.channels import REDIS_AWAY, Channels, Inbox
+from shared.errors import StaleAttempt
+from shared.log_scripts import APPEND, BEGIN, OPEN, READ, SEAL
+from shared.records import RECORD_SEPARATOR, START, Cursor, End, Record, decode, encode
+
+READ_COUNT = 1000
+CLOSED = 2**31 - 1
+"""The attempt of a log that was closed from outside: newer than any."""
+
+
+class Appended(IntEnum):
+    """What came of an append."""
+
+    DONE = 1
+    LOST = 0
+    """The log stands elsewhere: Redis lost some or all of it."""
+    STALE = -1
+    """A newer attempt writes this log, or it was closed from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Encoded records to go after `at`. `expires_at`, in Unix seconds, is for a log that is never closed."""
+
+    run_id: str
+    attempt: int
+    at: Cursor
+    records: Sequence[bytes]
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records `first`, `first + 1`, … of one generation; empty after a quiet second or when `lost`."""
+
+    generation: int = 0
+    first: int = 0
+    records: tuple[bytes, ...] = ()
+    behind: bool = False
+    """There is more in the log than this batch."""
+    found: bool = True
+    """False: Redis has no log of this run, or is away."""
+
+    @property
+    def last(self) -> Cursor:
+        return Cursor(self.generation, self.first + len(self.records) - 1)
+
+    def after(self, cursor: Cursor) -> "Batch":
+        """What of this batch comes after the cursor, which stands in the same generation."""
+        skip = min(max(cursor.sequence + 1 - self.first, 0), len(self.records))
+        return Batch(self.generation, self.first + skip, self.records[skip:])
+
+
+class EventLog:
+    """All runs' logs. Reading and following need `channels`; raises redis' own errors where it says nothing else."""
+
+    def __init__(self, redis: Redis, channels: Channels, *, tail: float, quiet: float = 1.0) -> None:
+        self._redis, self._channels = redis, channels
+        self._tail_ms, self._quiet = int(tail * 1000), quiet
+        self._begin, self._open = redis.register_script(BEGIN), redis.register_script(OPEN)
+        self._seal, self._read = redis.register_script(SEAL), redis.register_script(READ)
+        self._append = redis.register_script(APPEND)
+
+    @staticmethod
+    def keys(run_id: str) -> list[str]:
+        """The log's head, its stream, and the run's channel; the braces keep them on one Redis Cluster node."""
+        return [f"run:{{{run_id}}}:head", f"run:{{{run_id}}}:events", f"run:{{{run_id}}}:live"]
+
+    async def begin(
+        self, run_id: str, *, attempt: int, generation: int, expires_at: float, records: Sequence[Record]
+    ) -> bool:
+        """Start a generation with these records; False when this or a newer one, or a newer attempt, is there.
+
+        `expires_at` is in seconds of the Unix clock: a log that is never closed goes by itself.
+        """
+        head = (attempt, generation, int(expires_at * 1000))
+        return bool(await self._begin(keys=self.keys(run_id), args=[*head, *map(encode, records)]))
+
+    async def open(self, run_id: str, attempt: int) -> Cursor | None:
+        """Claim the log for this attempt; where it stands, or None if Redis has none. Raises StaleAttempt."""
+        generation, sequence = await self._open(keys=self.keys(run_id)[:1], args=[attempt])
+        if generation == -2:
+            raise StaleAttempt(run_id)
+        return None if generation == -1 else Cursor(generation, sequence)
+
+    async def append(self, appends: Sequence[Append]) -> list[Appended]:
+        """Append batches to many logs in one round trip: what came of each, in order.
+
+        Sending the same batch twice is harmless. A batch whose last record is an `End` closes its log.
+        """
+        results = await self._append_all(appends)
+        if any(isinstance(result, NoScriptError) for result in results):
+            await self._redis.script_load(APPEND)
+            results = await self._append_all(appends)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return [Appended(result) for result in results]
+
+    async def _append_all(self, appends: Sequence[Append]) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for one in appends:
+            tail = self._tail_ms if one.records[-1][:1] == b"x" else ""
+            head = (one.attempt, one.at.generation, one.at.sequence + 1, int(one.expires_at * 1000), tail)
+            arguments: list[Any] = [*self.keys(one.run_id), *head, *one.records]
+            pipeline.evalsha(self._append.sha, 3, *arguments)
+        return await pipeline.execute(raise_on_error=False)
+
+    async def seal(self, run_id: str, records: Sequence[Record]) -> bool:
+        """End the log from outside, whoever writes it: no attempt may append afterwards."""
+        return bool(await self._seal(keys=self.keys(run_id), args=[CLOSED, self._tail_ms, *map(encode, records)]))
+
+    async def read(self, run_id: str, after: Cursor = START) -> Batch:
+        """What is in the log after the cursor, up to 1,000 records; all of it if the cursor is of another life."""
+        found = await self._read(keys=self.keys(run_id)[:2], args=[after.generation, after.sequence, READ_COUNT])
+        if not found:
+            return Batch(found=False)
+        generation, start, sequence, records = found
+        return Batch(generation, start + 1, tuple(records), behind=start + len(records) < sequence)
+
+    async def follow(self, run_id: str, after: Cursor = START) -> AsyncIterator[Batch]:
+        """Every record after the cursor, in order, each once, until the log's end; an empty batch a quiet second.
+
+        Live messages are taken in order; at a gap, an overflow, a renewed connection or a quiet second the log
+        itself is read again. Redis being away looks like quiet, with `found` False.
+        """
+        async with self._channels.listen(self.keys(run_id)[2]) as inbox:
+            cursor = after
+            while True:
+                batch = await self._catch_up(run_id, cursor)
+                yield batch
+                if batch.records:
+                    cursor = batch.last
+                if ended(batch):
+                    return
+                if batch.behind:
+                    continue
+                async for live in self._live(inbox, cursor):
+                    yield live
+                    cursor = live.last
+                    if ended(live):
+                        return
+
+    async def _catch_up(self, run_id: str, cursor: Cursor) -> Batch:
+        try:
+            return await self.read(run_id, cursor)
+        except REDIS_AWAY:
+            return Batch(found=False)
+
+    async def _live(self, inbox: Inbox, cursor: Cursor) -> AsyncIterator[Batch]:
+        """Batches from the channel for as long as they follow on without a gap."""
+        while await inbox.wait(self._quiet):
+            missed, messages = inbox.take()
+            for message in messages:
+                batch = _published(message)
+                if batch.generation != cursor.generation or batch.first > cursor.sequence + 1 or not batch.records:
+                    return
+                rest = batch.after(cursor)
+                if rest.records:
+                    cursor = rest.last
+                    yield rest
+            if missed:
+                return
+
+
+def ended(batch: Batch) -> bool:
+    """Whether this batch closes the log."""
+    return bool(batch.records) and batch.records[-1][:1] == b"x"
+
+
+def end_status(batch: Batch) -> str:
+    """The status a closing batch carries."""
+    record = decode(batch.records[-1])
+    assert isinstance(record, End)
+    return record.status
+
+
+def _published(message: bytes) -> Batch:
+    head, *records = message.split(RECORD_SEPARATOR)
+    generation, first = head.split(b".")
+    return Batch(int(generation), int(first), tuple(record for record in records if record))

@@ -1,0 +1,51 @@
+"""The queue: arq carries the ring, and only the run's id crosses it.
+
+A ring may be lost, late or repeated: the record in Postgres decides, and the sweeper rings again.
+"""
+
+import json
+from typing import Any
+
+from arq.connections import ArqRedis, RedisSettings, create_pool
+
+QUEUE = "chatkit:queue"
+JOB = "ring"
+BELL = "chatkit:bell"
+"""The channel that wakes the workers: `ring`, or `cancel <run id>`."""
+
+RING_EXPIRES_SECONDS = 60
+"""A ring that nobody heard by then is of no use: the sweeper has long rung again."""
+
+
+def serialize(value: dict[str, Any]) -> bytes:
+    """JSON, never pickle: whoever can write to Redis must not be able to run code in a worker."""
+    return json.dumps(value, default=str).encode()
+
+
+def deserialize(data: bytes) -> dict[str, Any]:
+    """The job's parts."""
+    job: dict[str, Any] = json.loads(data)
+    return job
+
+
+async def connect(url: str) -> ArqRedis:
+    """arq's own client on this Redis, speaking JSON."""
+    settings = RedisSettings.from_dsn(url)
+    settings.conn_retries = 0
+    return await create_pool(settings, job_serializer=serialize, job_deserializer=deserialize, default_queue_name=QUEUE)
+
+
+class Queue:
+    """Rings the workers' bell."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+
+    async def enqueue(self, run_id: str) -> None:
+        """Tell the workers of a queued run. A new job each time: arq must not take two rings for one."""
+        await self._redis.enqueue_job(JOB, run_id, _expires=RING_EXPIRES_SECONDS)
+        await self._redis.publish(BELL, b"ring")
+
+    async def announce_cancel(self, run_id: str) -> None:
+        """Tell the worker that has this run that its end was asked for (it is in Postgres already)."""
+        await self._redis.publish(BELL, f"cancel {run_id}")

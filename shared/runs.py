@@ -1,0 +1,210 @@
+"""Runs: the record of each answer, from admission to its one terminal status.
+
+queued ──claim──> running ──finish──> completed | failed | cancelled
+   ^                 |
+   └── hand over, or the lease lapses
+
+Times are the database's (`clock_timestamp()`: `now()` stands still inside a transaction). `attempt` counts
+the claims and is the fencing token: whatever a worker writes carries it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from psycopg import errors
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from shared.database import Connection, Database, Row
+from shared.errors import ConversationBusy, NotClaimable, NotFound, StaleAttempt
+from shared.tables import Run
+
+LEASE_SECONDS = 4.0
+
+
+class RunStatus(StrEnum):
+    """Where a run stands; the last three are for ever."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+class RunKind(StrEnum):
+    """What the worker is to do: answer, carry out an action, or run a team's code for a JSON reply."""
+
+    RESPOND = "respond"
+    ACTION = "action"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands, for those who wait: its place in the queue, or how long nobody has carried it out."""
+
+    status: RunStatus
+    attempt: int
+    queue_position: int | None
+    waiting_seconds: float
+    unowned_seconds: float
+
+
+_INSERT = """
+INSERT INTO runs (id, conversation_id, user_id, kind, request, deadline, rung_at)
+VALUES (%(id)s, %(conversation_id)s, %(user_id)s, %(kind)s, %(request)s,
+        clock_timestamp() + make_interval(secs => %(deadline)s), clock_timestamp())
+RETURNING *
+"""
+
+_CLAIM = """
+UPDATE runs SET status = 'running', attempt = attempt + 1, owner = %(owner)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
+    started_at = coalesce(started_at, clock_timestamp())
+WHERE id = %(id)s AND status = 'queued'
+RETURNING *
+"""
+
+_FINISH = """
+UPDATE runs SET status = %(status)s, finished_at = clock_timestamp(), owner = NULL, lease_until = NULL,
+    usage = %(usage)s, error = %(error)s, result = %(result)s
+WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running'
+"""
+
+_HAND_OVER = """
+UPDATE runs SET status = 'queued', owner = NULL, lease_until = NULL, rings = 0, rung_at = clock_timestamp()
+WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running'
+"""
+
+_CANCEL = """
+UPDATE runs SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+    status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
+    finished_at = CASE WHEN status = 'queued' THEN clock_timestamp() END
+WHERE id = %(id)s AND user_id = %(user_id)s AND status IN ('queued', 'running')
+RETURNING *
+"""
+
+_NEXT_GENERATION = """
+UPDATE runs SET generation = generation + 1
+WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running' RETURNING generation
+"""
+
+_STANDINGS = """
+SELECT r.id, r.status, r.attempt,
+    CASE WHEN r.status = 'queued' THEN (SELECT count(*) FROM runs q WHERE q.status = 'queued' AND q.id < r.id) + 1 END
+        AS queue_position,
+    extract(epoch FROM clock_timestamp() - r.created_at)::float AS waiting_seconds,
+    CASE WHEN r.status = 'running' THEN extract(epoch FROM clock_timestamp() - r.lease_until)::float
+         WHEN r.status = 'queued' THEN extract(epoch FROM clock_timestamp() - coalesce(r.rung_at, r.created_at))::float
+         ELSE 0 END AS unowned_seconds
+FROM runs r WHERE r.id = ANY(%(ids)s)
+"""
+
+
+class Runs:
+    """The runs' records."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, user_id: str, run_id: str) -> Run:
+        """A user's run. Raises NotFound."""
+        sql = "SELECT * FROM runs WHERE id = %(id)s AND user_id = %(user_id)s"
+        run = await self._one(sql, {"id": run_id, "user_id": user_id})
+        if run is None:
+            raise NotFound
+        return run
+
+    async def standings(self, run_ids: list[str]) -> dict[str, Standing]:
+        """How each of these runs stands; one that is gone is absent."""
+        rows = await self._database.all(_STANDINGS, {"ids": run_ids})
+        return {row["id"]: _standing(row) for row in rows}
+
+    async def claim(self, run_id: str, owner: str) -> Run:
+        """Take a queued run: the next attempt is the caller's. Raises NotClaimable."""
+        run = await self._one(_CLAIM, {"id": run_id, "owner": owner, "lease": LEASE_SECONDS})
+        if run is None:
+            raise NotClaimable(run_id)
+        return run
+
+    async def finish(
+        self,
+        run: Run,
+        status: RunStatus,
+        *,
+        usage: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+        result: dict[str, Any] | None = None,
+    ) -> bool:
+        """Give the run its terminal status; False if this attempt no longer holds it."""
+        parameters = {"id": run.id, "attempt": run.attempt, "status": status}
+        parts = {"usage": usage, "error": error, "result": result}
+        wrapped = {name: Jsonb(value) if value is not None else None for name, value in parts.items()}
+        return await self._database.run(_FINISH, {**parameters, **wrapped}) == 1
+
+    async def hand_over(self, run: Run) -> bool:
+        """Give the run back to the queue; False if this attempt no longer holds it."""
+        return await self._database.run(_HAND_OVER, {"id": run.id, "attempt": run.attempt}) == 1
+
+    async def next_generation(self, run: Run) -> int:
+        """The number of a new life of the run's log; only the attempt that holds the run gets one."""
+        row = await self._database.one(_NEXT_GENERATION, {"id": run.id, "attempt": run.attempt})
+        if row is None:
+            raise StaleAttempt(run.id)
+        return int(row["generation"])
+
+    async def request_cancel(self, user_id: str, run_id: str) -> Run:
+        """Ask for the run's end: a queued run ends here, a running one through its worker. Raises NotFound."""
+        run = await self._one(_CANCEL, {"id": run_id, "user_id": user_id})
+        return run or await self.get(user_id, run_id)
+
+    async def active(self, user_id: str, conversation_id: str) -> str | None:
+        """The id of the run that this conversation is being answered by."""
+        sql = """
+            SELECT id FROM runs WHERE conversation_id = %(id)s AND user_id = %(user_id)s
+            AND status IN ('queued', 'running') AND kind <> 'call'
+        """
+        row = await self._database.one(sql, {"id": conversation_id, "user_id": user_id})
+        return row["id"] if row else None
+
+    async def _one(self, sql: str, parameters: dict[str, Any]) -> Run | None:
+        async with self._database.connection() as connection:
+            return await (await connection.cursor(row_factory=class_row(Run)).execute(sql, parameters)).fetchone()
+
+
+async def insert(
+    connection: Connection,
+    *,
+    run_id: str,
+    user_id: str,
+    conversation_id: str | None,
+    kind: RunKind,
+    request: dict[str, Any],
+    deadline: float,
+) -> Run:
+    """A queued run's record, inside the caller's transaction. Raises ConversationBusy (law 3)."""
+    parameters = {"id": run_id, "user_id": user_id, "conversation_id": conversation_id, "kind": kind}
+    cursor = connection.cursor(row_factory=class_row(Run))
+    try:
+        await cursor.execute(_INSERT, {**parameters, "request": Jsonb(request), "deadline": deadline})
+    except errors.UniqueViolation:
+        raise ConversationBusy from None
+    run = await cursor.fetchone()
+    assert run is not None
+    return run
+
+
+def _standing(row: Row) -> Standing:
+    return Standing(
+        RunStatus(row["status"]),
+        row["attempt"],
+        row["queue_position"],
+        row["waiting_seconds"],
+        max(row["unowned_seconds"] or 0.0, 0.0),
+    )
