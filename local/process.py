@@ -1,0 +1,101 @@
+"""A child process in a group of its own, which is stopped when this process dies, even by SIGKILL."""
+
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
+
+from local import death
+
+
+class Child:
+    """A started process. Terminal signals such as Ctrl-C do not reach it: it ends when its owner says so.
+
+    `output` takes its stdout and stderr: a file, a file descriptor, or `subprocess.PIPE` (then read `.output`).
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        output: int | IO[bytes],
+        env: Mapping[str, str] | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self._stop_signal = stop_signal
+        start = functools.partial(_start, command, output=output, env=env, stop_signal=stop_signal)
+        self._process = _forker().submit(start).result()
+        self._watcher = None if death.KERNEL_TELLS else death.start_watcher(self.pid, stop_signal)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What the process prints, where `subprocess.PIPE` was asked for."""
+        assert self._process.stdout is not None, "output was given elsewhere"
+        return self._process.stdout
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs; negative is the signal that ended it."""
+        returncode = self._process.poll()
+        if returncode is not None and self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.communicate()
+            self._watcher = None
+        return returncode
+
+    @property
+    def alive(self) -> bool:
+        return self.returncode is None
+
+    def ask_to_stop(self) -> None:
+        """Sends the stop signal and returns at once."""
+        if self.alive:
+            self._process.send_signal(self._stop_signal)
+
+    def stop(self, *, grace_seconds: float) -> None:
+        """Asks it to stop, waits, and kills it when the grace is over."""
+        self.ask_to_stop()
+        try:
+            self._process.wait(grace_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to it and all of its group, and waits for its end."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def _start(
+    command: Sequence[str],
+    *,
+    output: int | IO[bytes],
+    env: Mapping[str, str] | None,
+    stop_signal: signal.Signals,
+) -> subprocess.Popen[bytes]:
+    before_exec = death.dies_with_parent(stop_signal, parent=os.getpid()) if death.KERNEL_TELLS else None
+    return subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        process_group=0,
+        preexec_fn=before_exec,  # noqa: PLW1509  one system call: it takes no lock another thread may hold
+    )
+
+
+@functools.cache
+def _forker() -> ThreadPoolExecutor:
+    # The death signal comes when the forking thread ends, so one that ends with the process forks for all.
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="forker")
