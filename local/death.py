@@ -30,6 +30,12 @@ def dies_with_parent(death_signal: signal.Signals, *, parent: int) -> Callable[[
     return ask_kernel
 
 
+def end_with_parent(death_signal: signal.Signals) -> None:
+    """Asks the kernel to send this process `death_signal` when its own parent dies; only Linux can."""
+    if KERNEL_TELLS:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(death_signal))
+
+
 def start_watcher(pid: int, death_signal: signal.Signals) -> subprocess.Popen[bytes]:
     """A process that sends `death_signal` to `pid` when this process ends; kill it once `pid` has ended."""
     script = Path(__file__).with_name("watcher.py")

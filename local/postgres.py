@@ -4,10 +4,11 @@ import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
+from tempfile import TemporaryFile
 from typing import ClassVar
 
 from local.errors import CannotRun
+from local.process import Child
 from local.server import Server
 from local.wheels import find_binary
 
@@ -90,10 +91,14 @@ def _binary(name: str) -> list[str]:
 
 
 def _run(command: list[str], text: str = "") -> None:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
+    with TemporaryFile() as stdin:
+        stdin.write(text.encode())
+        stdin.seek(0)
+        # A child of ours rather than subprocess.run, so that it ends with us as well.
+        child = Child(command, stdin=stdin, output=subprocess.PIPE)
+    words = child.output.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
+    if child.wait() == 0:
         return
-    words = done.stderr.strip().splitlines() or ["no reason given"]
     if words[-1].startswith("unshare:"):
         raise CannotRun(_NO_NAMESPACE)
-    raise CannotRun(f"{Path(command[-1]).name if text else 'initdb'} failed: {words[-1]}")
+    raise CannotRun(f"Postgres could not make its database: {words[-1]}")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import IO
 
 from local import death
@@ -16,6 +17,7 @@ class Child:
     """A started process. Terminal signals such as Ctrl-C do not reach it: it ends when its owner says so.
 
     `output` takes its stdout and stderr: a file, a file descriptor, or `subprocess.PIPE` (then read `.output`).
+    `stdin` is empty unless a file is given.
     """
 
     def __init__(
@@ -23,11 +25,16 @@ class Child:
         command: Sequence[str],
         *,
         output: int | IO[bytes],
+        stdin: int | IO[bytes] = subprocess.DEVNULL,
+        cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self._stop_signal = stop_signal
-        start = functools.partial(_start, command, output=output, env=env, stop_signal=stop_signal)
+        self._asked = False
+        start = functools.partial(
+            _start, command, stdin=stdin, output=output, cwd=cwd, env=env, stop_signal=stop_signal
+        )
         self._process = _forker().submit(start).result()
         self._watcher = None if death.KERNEL_TELLS else death.start_watcher(self.pid, stop_signal)
 
@@ -45,10 +52,8 @@ class Child:
     def returncode(self) -> int | None:
         """None while it runs; negative is the signal that ended it."""
         returncode = self._process.poll()
-        if returncode is not None and self._watcher is not None:
-            self._watcher.kill()
-            self._watcher.communicate()
-            self._watcher = None
+        if returncode is not None:
+            self._end_watch()
         return returncode
 
     @property
@@ -56,9 +61,16 @@ class Child:
         return self.returncode is None
 
     def ask_to_stop(self) -> None:
-        """Sends the stop signal and returns at once."""
-        if self.alive:
+        """Sends the stop signal, once, and returns at once."""
+        if self.alive and not self._asked:
+            self._asked = True
             self._process.send_signal(self._stop_signal)
+
+    def wait(self) -> int:
+        """Waits for its end, however long it takes, and says how it ended."""
+        returncode = self._process.wait()
+        self._end_watch()
+        return returncode
 
     def stop(self, *, grace_seconds: float) -> None:
         """Asks it to stop, waits, and kills it when the grace is over."""
@@ -67,18 +79,34 @@ class Child:
             self._process.wait(grace_seconds)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._end_watch()
 
     def kill(self) -> None:
         """SIGKILL to it and all of its group, and waits for its end."""
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
+        self.wait()
+
+    def _end_watch(self) -> None:
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.communicate()
+            self._watcher = None
+
+
+def how_it_ended(returncode: int | None) -> str:
+    """The return code in words, as the end of a sentence."""
+    if returncode is not None and returncode < 0:
+        return f"was ended by {signal.Signals(-returncode).name}"
+    return f"ended with exit code {returncode}"
 
 
 def _start(
     command: Sequence[str],
     *,
+    stdin: int | IO[bytes],
+    cwd: Path | None,
     output: int | IO[bytes],
     env: Mapping[str, str] | None,
     stop_signal: signal.Signals,
@@ -87,7 +115,8 @@ def _start(
     return subprocess.Popen(
         command,
         env=env,
-        stdin=subprocess.DEVNULL,
+        cwd=cwd,
+        stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,
         process_group=0,

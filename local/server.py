@@ -54,6 +54,11 @@ class Server(ABC):
     def alive(self) -> bool:
         return self._child is not None and self._child.alive
 
+    @property
+    def returncode(self) -> int | None:
+        """How its last life ended; None while it lives."""
+        return self._child.returncode if self._child is not None else None
+
     def start(self) -> None:
         """Returns when the server answers; does nothing where it already does."""
         if self.alive:

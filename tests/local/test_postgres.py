@@ -1,7 +1,6 @@
 """An embedded Postgres that can be stopped, killed and found again under the same address."""
 
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,10 +9,7 @@ import pytest
 
 from local.errors import CannotRun
 from local.postgres import Postgres
-
-Runs = Callable[[int], bool]
-Eventually = Callable[[Callable[[], object]], None]
-Parent = Callable[[str], tuple[subprocess.Popen[str], int]]
+from tests.local.processes import eventually, parent, runs
 
 
 def run(server: Postgres, statement: str) -> list[tuple[object, ...]]:
@@ -104,18 +100,17 @@ def test_a_long_path_gets_its_socket_elsewhere(tmp_path: Path) -> None:
     server.socket_dir.rmdir()
 
 
-def test_a_killed_parent_leaves_a_clean_shutdown_behind(
-    tmp_path: Path, parent: Parent, runs: Runs, eventually: Eventually
-) -> None:
-    killed, pid = parent(
+def test_a_killed_parent_leaves_a_clean_shutdown_behind(tmp_path: Path) -> None:
+    lines = (
         "from local.postgres import Postgres\n"
         "from pathlib import Path\n"
         f"server = Postgres(Path({str(tmp_path / 'data')!r}), durable=False)\n"
         "server.start()\n"
         "print(server.pid)"
     )
-    killed.send_signal(signal.SIGKILL)
-    eventually(lambda: not runs(pid))
+    with parent(lines) as (killed, pid):
+        killed.send_signal(signal.SIGKILL)
+        eventually(lambda: not runs(pid))
     assert "database system is shut down" in (tmp_path / "data.log").read_text()
     with Postgres(tmp_path / "data", durable=False) as server:
         assert run(server, "SELECT 1") == [(1,)]

@@ -1,7 +1,6 @@
 """An embedded Redis that can be stopped, killed and found again under the same address."""
 
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -11,10 +10,7 @@ import redis
 
 from local.errors import CannotRun
 from local.redis import Redis
-
-Runs = Callable[[int], bool]
-Eventually = Callable[[Callable[[], object]], None]
-Parent = Callable[[str], tuple[subprocess.Popen[str], int]]
+from tests.local.processes import eventually, parent, runs
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +56,7 @@ def test_without_durability_it_comes_back_empty(tmp_path: Path) -> None:
         assert client.get("word") is None
 
 
-def test_a_server_that_someone_left_running_is_ended_first(tmp_path: Path, runs: Runs) -> None:
+def test_a_server_that_someone_left_running_is_ended_first(tmp_path: Path) -> None:
     lost = Redis(tmp_path / "data")
     lost.start()
     lost._lock.release()
@@ -74,15 +70,14 @@ def test_a_second_server_on_the_same_data_is_refused(server: Redis) -> None:
         Redis(server.data_dir).start()
 
 
-def test_a_killed_parent_leaves_no_server_behind(
-    tmp_path: Path, parent: Parent, runs: Runs, eventually: Eventually
-) -> None:
-    killed, pid = parent(
+def test_a_killed_parent_leaves_no_server_behind(tmp_path: Path) -> None:
+    lines = (
         "from local.redis import Redis\n"
         "from pathlib import Path\n"
         f"server = Redis(Path({str(tmp_path / 'data')!r}))\n"
         "server.start()\n"
         "print(server.pid)"
     )
-    killed.send_signal(signal.SIGKILL)
-    eventually(lambda: not runs(pid))
+    with parent(lines) as (killed, pid):
+        killed.send_signal(signal.SIGKILL)
+        eventually(lambda: not runs(pid))

@@ -1,0 +1,57 @@
+# The commands of this repository. They need python3 (3.11 or newer) and make, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+RUN := $(VENV)/bin/python
+COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help $(VENV) run test check lock clean
+
+help:
+	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [DATABASE_URL= REDIS_URL=]'
+	@echo 'make test     the test suite'
+	@echo 'make check    style, types and the laws of the tree'
+	@echo 'make .venv    sets up and does nothing else'
+	@echo 'make lock     resolves the dependencies anew'
+	@echo 'make clean    removes the environment and the caches, and keeps the data in .local/'
+
+run: $(VENV)
+	@exec $(RUN) -m local --end-with-parent
+
+test: $(VENV)
+	$(RUN) -m pytest
+
+check: $(VENV)
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(RUN) -c 'from importlinter.cli import lint_imports_command as check; check()'
+
+$(VENV): $(INSTALLED)
+
+# uv is installed from a hashed list of its own, then everything else from the lock.
+$(INSTALLED): $(RUN) local/uv.lock requirements-dev.lock
+	@$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip
+	$(RUN) -m pip install --require-hashes --disable-pip-version-check -r local/uv.lock
+	$(RUN) -m uv pip sync --require-hashes --python $(RUN) requirements-dev.lock
+	@touch $@
+
+$(RUN):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not: name another, as in 'make PYTHON=python3.12 run'." >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' comes without venv: install it (on Debian and Ubuntu it is the package python3-venv)." >&2; \
+		exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+
+lock: $(VENV)
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --group local --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

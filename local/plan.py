@@ -1,0 +1,45 @@
+"""What the whole system consists of, and the environment that its programs share."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from local.program import Program
+from local.settings import LocalSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The migrations are carried out once, then the programs are kept running."""
+
+    migrations: Program
+    programs: Sequence[Program]
+
+
+def plan(settings: LocalSettings) -> Plan:
+    workers = [Program(f"worker-{n}", ("-m", "worker")) for n in range(1, settings.workers + 1)]
+    return Plan(
+        migrations=Program("migrate", ("-m", "alembic", "upgrade", "head")),
+        programs=[Program("api", ("-m", "api")), *workers],
+    )
+
+
+def environment(
+    settings: LocalSettings, *, port: int, database_url: str, redis_url: str, secret: str
+) -> Mapping[str, str]:
+    """Ours, and what the programs must be told; a name set here wins over the same name in .env."""
+    told = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "HOST": settings.host,
+        "PORT": str(port),
+        "PUBLIC_URL": settings.public_url or f"http://localhost:{port}",
+        "DEV_TOKEN": "1" if settings.dev_token else "0",
+        "BETTER_AUTH_SECRET": secret,
+        "PYTHONUNBUFFERED": "1",
+    }
+    if settings.database_url is None:
+        told["MIGRATIONS_DATABASE_URL"] = database_url  # else one meant for another database might be found
+    if settings.redis_url is None:
+        told["EVENTS_REDIS_URL"] = redis_url
+    return os.environ | told

@@ -1,0 +1,38 @@
+"""What the environment says about the whole system on one machine."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from local.errors import CannotRun
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class LocalSettings(BaseSettings):
+    """The few names that `python -m local` itself looks at; every other name passes through to its children."""
+
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    database_url: str | None = None
+    """A Postgres to use instead of the embedded one."""
+    redis_url: str | None = None
+    """A Redis to use instead of the embedded one."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    """0 takes any free port."""
+    workers: int = Field(default=2, ge=1, le=64)
+    public_url: str | None = None
+    better_auth_secret: SecretStr | None = None
+    dev_token: bool = True
+
+
+def read_settings() -> LocalSettings:
+    """Raises CannotRun with the first name that makes no sense."""
+    try:
+        return LocalSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(map(str, first["loc"])).upper()
+        raise CannotRun(f"{name}={first['input']} makes no sense: {first['msg']}.") from None

@@ -1,0 +1,70 @@
+"""The whole system as its user has it: a process whose lines are read and that is sent signals."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from local.settings import ROOT
+from tests.local.processes import descendants, eventually
+
+
+class SystemProcess:
+    """Everything it prints is in `text`, whole lines as they come."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PORT": "0", **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.text = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def url(self) -> str:
+        return self.find(r"open (http\S+)")
+
+    def find(self, pattern: str, *, times: int = 1) -> str:
+        """Waits until the pattern has been printed so many times, and returns the last one's first group."""
+        eventually(lambda: len(re.findall(pattern, self.text)) >= times or not self._reader.is_alive())
+        found = re.findall(pattern, self.text)
+        assert len(found) >= times, f"ended without {pattern!r}:\n{self.text}"
+        return str(found[-1])
+
+    def interrupt(self) -> None:
+        """Ctrl-C: to the whole foreground group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def wait(self) -> int:
+        """Its exit code, once all it said has been read."""
+        self.process.wait(60)
+        self._reader.join(10)
+        return self.process.returncode
+
+    def children(self) -> set[int]:
+        return descendants(self.process.pid)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.text += line
+
+
+@contextmanager
+def running_system(command: Sequence[str], **env: str) -> Iterator[SystemProcess]:
+    """On any free port unless told otherwise; whatever is left of it at the end is killed."""
+    system = SystemProcess(command, env)
+    try:
+        yield system
+    finally:
+        system.process.kill()
+        system.wait()
