@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from shared.database import Connection, Database, Row
-from shared.errors import NotFound
-from shared.messages import MAX_PAGE
+from shared.errors import NotFound, StaleAttempt
+from shared.messages import FENCE, Writer
+from shared.wire import clean, clean_text
 
 _LIST = """
 SELECT * FROM conversations
@@ -27,6 +29,15 @@ FROM conversations c WHERE c.id = %(id)s AND c.user_id = %(user_id)s
 """
 
 
+_SAVE_FIELDS = f"""
+WITH fence AS ({FENCE})
+INSERT INTO conversations (id, user_id, {{names}})
+SELECT %(id)s, %(user_id)s, {{values}} FROM fence
+ON CONFLICT (id) DO UPDATE SET {{sets}}, updated_at = clock_timestamp()
+WHERE conversations.user_id = excluded.user_id
+"""
+
+
 class Conversations:
     """A user's conversations. Every method raises NotFound for a foreign and for an unknown id alike."""
 
@@ -35,8 +46,8 @@ class Conversations:
 
     async def get(self, user_id: str, conversation_id: str) -> Row:
         """The conversation's row."""
-        sql = "SELECT * FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s"
-        return _found(await self._database.one(sql, {"id": conversation_id, "user_id": user_id}))
+        query = "SELECT * FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s"
+        return _found(await self._database.one(query, {"id": conversation_id, "user_id": user_id}))
 
     async def get_with_runs(self, user_id: str, conversation_id: str) -> Row:
         """The row with `active_run` and `last_run` (id, kind, status), null where there is none."""
@@ -48,43 +59,56 @@ class Conversations:
         """(rows in order of their making, whether there are more); `q` is looked for in the titles."""
         if after is not None:
             await self.get(user_id, after)
-        limit = min(max(limit, 1), MAX_PAGE)
+        limit = max(limit, 1)
         descending = order == "desc"
-        sql = _LIST.format(comparison="<" if descending else ">", direction="DESC" if descending else "ASC")
+        query = _LIST.format(comparison="<" if descending else ">", direction="DESC" if descending else "ASC")
         pattern = f"%{_literal(q)}%" if q else None
         parameters = {"user_id": user_id, "after": after, "q": pattern, "limit": limit + 1}
-        rows = await self._database.all(sql, parameters)
+        rows = await self._database.all(query, parameters)
         return rows[:limit], len(rows) > limit
 
     async def rename(self, user_id: str, conversation_id: str, title: str) -> Row:
         """Give it another title; its row."""
-        sql = """
+        query = """
             UPDATE conversations SET title = %(title)s, updated_at = clock_timestamp()
             WHERE id = %(id)s AND user_id = %(user_id)s RETURNING *
         """
-        return _found(await self._database.one(sql, {"id": conversation_id, "user_id": user_id, "title": title}))
+        return _found(await self._database.one(query, {"id": conversation_id, "user_id": user_id, "title": title}))
 
     async def delete(self, user_id: str, conversation_id: str) -> None:
         """Delete it with its messages, runs, journals, attachments' rows and feedback."""
-        sql = "DELETE FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s"
-        if not await self._database.run(sql, {"id": conversation_id, "user_id": user_id}):
+        query = "DELETE FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s"
+        if not await self._database.run(query, {"id": conversation_id, "user_id": user_id}):
             raise NotFound
 
 
-async def insert(connection: Connection, user_id: str, conversation_id: str, metadata: dict[str, Any]) -> Row:
-    """A new conversation's row, inside the caller's transaction."""
-    sql = """
-        INSERT INTO conversations (id, user_id, metadata) VALUES (%(id)s, %(user_id)s, %(metadata)s) RETURNING *
-    """
-    cursor = await connection.execute(sql, {"id": conversation_id, "user_id": user_id, "metadata": Jsonb(metadata)})
-    return _found(await cursor.fetchone())
+async def insert(connection: Connection, user_id: str, conversation_id: str) -> None:
+    """A new conversation, inside the caller's transaction."""
+    query = "INSERT INTO conversations (id, user_id) VALUES (%(id)s, %(user_id)s)"
+    await connection.execute(query, {"id": conversation_id, "user_id": user_id})
 
 
 async def lock(connection: Connection, user_id: str, conversation_id: str) -> Row:
     """The conversation's row, held until the caller's transaction ends: two admissions take turns."""
-    sql = "SELECT * FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s FOR UPDATE"
-    cursor = await connection.execute(sql, {"id": conversation_id, "user_id": user_id})
+    query = "SELECT * FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s FOR UPDATE"
+    cursor = await connection.execute(query, {"id": conversation_id, "user_id": user_id})
     return _found(await cursor.fetchone())
+
+
+async def save_fields(connection: Connection, writer: Writer, conversation_id: str, fields: dict[str, Any]) -> None:
+    """Write these fields and no others; a conversation that is not there yet is made. Raises StaleAttempt."""
+    title = clean_text(fields["title"]) if fields.get("title") else None
+    values = {"title": title, **{name: Jsonb(clean(fields[name])) for name in fields if name != "title"}}
+    values = {name: value for name, value in values.items() if name in fields}
+    sets = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in values)
+    statement = sql.SQL(_SAVE_FIELDS).format(
+        names=sql.SQL(", ").join(map(sql.Identifier, values)),
+        values=sql.SQL(", ").join(map(sql.Placeholder, values)),
+        sets=sets,
+    )
+    keys = {"run_id": writer.run_id, "attempt": writer.attempt, "user_id": writer.user_id, "id": conversation_id}
+    if (await connection.execute(statement, {**values, **keys})).rowcount == 0:
+        raise StaleAttempt(writer.run_id)
 
 
 def _found(row: Row | None) -> Row:

@@ -6,7 +6,7 @@ snapshot). Every write is one Lua step that checks, numbers, keeps and publishes
 an older attempt can follow one of a newer, and no sequence has a gap. Keys are hash-tagged by the run.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -134,7 +134,16 @@ class EventLog:
         generation, start, sequence, records = found
         return Batch(generation, start + 1, tuple(records), behind=start + len(records) < sequence)
 
-    async def follow(self, run_id: str, after: Cursor = START) -> AsyncIterator[Batch]:
+    async def records(self, run_id: str) -> AsyncIterator[Record]:
+        """Everything that is in the log now, decoded."""
+        cursor, behind = START, True
+        while behind:
+            batch = await self.read(run_id, cursor)
+            for record in batch.records:
+                yield decode(record)
+            cursor, behind = batch.last, batch.behind
+
+    async def follow(self, run_id: str, after: Cursor = START) -> AsyncGenerator[Batch, None]:
         """Every record after the cursor, in order, each once, until the log's end; an empty batch a quiet second.
 
         Live messages are taken in order; at a gap, an overflow, a renewed connection or a quiet second the log

@@ -63,6 +63,10 @@ class Fold:
         """Every item now shown, open ones with what they have so far."""
         return [shown.settled() for shown in self._shown.values()]
 
+    def item(self, item_id: str) -> Item:
+        """One of them, by its id."""
+        return self._shown[item_id].settled()
+
     def done(self) -> list[Item]:
         """The items that are complete."""
         return [shown.settled() for shown in self._shown.values() if not shown.open]

@@ -14,7 +14,6 @@ from shared.database import Connection, Row
 from shared.errors import NotFound, StaleAttempt
 
 HIDDEN_TYPES = ("hidden_context_item", "sdk_hidden_context")
-MAX_PAGE = 100
 
 FENCE = """
     SELECT id FROM runs
@@ -58,6 +57,18 @@ ORDER BY m.position {direction} LIMIT %(limit)s
 _ONE = """
 SELECT m.* FROM messages m JOIN conversations c ON c.id = m.conversation_id
 WHERE m.conversation_id = %(conversation_id)s AND m.id = %(id)s AND c.user_id = %(user_id)s
+"""
+
+_SOME = """
+SELECT m.* FROM messages m JOIN conversations c ON c.id = m.conversation_id
+WHERE m.conversation_id = %(conversation_id)s AND m.id = ANY(%(ids)s) AND c.user_id = %(user_id)s
+"""
+
+_OF_RUN = """
+SELECT m.* FROM messages m JOIN conversations c ON c.id = m.conversation_id
+WHERE m.conversation_id = %(conversation_id)s AND c.user_id = %(user_id)s AND m.run_id = %(run_id)s
+  AND m.type <> ALL(%(hidden_types)s) AND (%(attempt)s::int IS NULL OR m.attempt = %(attempt)s)
+ORDER BY m.position
 """
 
 
@@ -129,6 +140,20 @@ async def one(connection: Connection, user_id: str, conversation_id: str, item_i
     return row
 
 
+async def some(connection: Connection, user_id: str, conversation_id: str, item_ids: list[str]) -> list[Row]:
+    """The rows of those of these messages that are there."""
+    parameters = {"user_id": user_id, "conversation_id": conversation_id, "ids": item_ids}
+    return await (await connection.execute(_SOME, parameters)).fetchall()
+
+
+async def of_run(
+    connection: Connection, user_id: str, conversation_id: str, run_id: str, *, attempt: int | None = None
+) -> list[Row]:
+    """What a run has stored that its user may see, in order; of one attempt only, if given."""
+    parameters = {"user_id": user_id, "conversation_id": conversation_id, "run_id": run_id, "attempt": attempt}
+    return await (await connection.execute(_OF_RUN, {**parameters, "hidden_types": list(HIDDEN_TYPES)})).fetchall()
+
+
 async def page(
     connection: Connection,
     user_id: str,
@@ -145,7 +170,7 @@ async def page(
     A `reader` sees the conversation as it was admitted plus what its own attempt wrote, never what an earlier
     attempt of the same run left behind.
     """
-    limit = min(max(limit, 1), MAX_PAGE)
+    limit = max(limit, 1)
     position = (await one(connection, user_id, conversation_id, after))["position"] if after else None
     descending = order == "desc"
     sql = _PAGE.format(comparison="<" if descending else ">", direction="DESC" if descending else "ASC")

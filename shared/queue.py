@@ -3,15 +3,23 @@
 A ring may be lost, late or repeated: the record in Postgres decides, and the sweeper rings again.
 """
 
+import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from arq.connections import ArqRedis, RedisSettings, create_pool
+
+from shared.channels import REDIS_AWAY
 
 QUEUE = "chatkit:queue"
 JOB = "ring"
 BELL = "chatkit:bell"
 """The channel that wakes the workers: `ring`, or `cancel <run id>`."""
+
+SEEN = "chatkit:worker-seen"
+SEEN_SECONDS = 10
+"""A worker that lives says so this often at least; readiness asks for one."""
 
 RING_EXPIRES_SECONDS = 60
 """A ring that nobody heard by then is of no use: the sweeper has long rung again."""
@@ -49,3 +57,18 @@ class Queue:
     async def announce_cancel(self, run_id: str) -> None:
         """Tell the worker that has this run that its end was asked for (it is in Postgres already)."""
         await self._redis.publish(BELL, f"cancel {run_id}")
+
+    async def keep_seen(self) -> None:
+        """Say for ever that a worker is there."""
+        while True:
+            with suppress(*REDIS_AWAY):
+                await self._redis.set(SEEN, b"1", ex=SEEN_SECONDS)
+            await asyncio.sleep(SEEN_SECONDS / 3)
+
+    async def ping(self) -> bool:
+        """Whether Redis answers. Raises what it raises."""
+        return bool(await self._redis.ping())
+
+    async def worker_seen(self) -> bool:
+        """Whether a worker has said so within the last ten seconds."""
+        return bool(await self._redis.exists(SEEN))

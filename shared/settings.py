@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     log_tail: float = Field(default=3600.0, gt=0)
     """How long an ended run's event log is kept in Redis."""
     max_turns: int = Field(default=25, gt=0)
+    history_tokens: int = Field(default=30_000, gt=0)
+    """What of a conversation's past the default agent's model is given, at most."""
     worker_slots: int = Field(default=100, gt=0)
     """Runs that one worker process carries out at once."""
     ping_interval: float = Field(default=15.0, gt=0)

@@ -1,0 +1,176 @@
+"""Admitting a run: the request's prelude, the run and its idempotency key in one transaction.
+
+After the commit nothing can be lost, only late: the log's first events and the ring follow it, and where they
+fail the worker begins the log anew and the sweeper rings.
+"""
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from api.cancel import Cancel
+from api.prelude import Prelude
+from shared import conversations, runs
+from shared.channels import REDIS_AWAY
+from shared.database import Connection, Database
+from shared.errors import ConversationBusy, ConversationLocked, IdempotencyMismatch
+from shared.event_log import EventLog
+from shared.identity import Principal
+from shared.ids import new_id
+from shared.messages import Writer
+from shared.queue import Queue
+from shared.records import Event, Record
+from shared.runs import Runs
+from shared.settings import BusyPolicy
+from shared.tables import Run
+
+logger = structlog.get_logger()
+
+INTERRUPT_SECONDS = 6.0
+"""How long a second message waits for the first one's answer to end; a dead worker's takes up to five."""
+
+_REMEMBER = """
+INSERT INTO idempotency_keys (user_id, key, run_id, fingerprint)
+VALUES (%(user_id)s, %(key)s, %(run_id)s, %(fingerprint)s)
+"""
+
+_RECALL = """
+SELECT k.fingerprint AS fingerprint_of_key, r.* FROM idempotency_keys k JOIN runs r ON r.id = k.run_id
+WHERE k.user_id = %(user_id)s AND k.key = %(key)s AND k.created_at > clock_timestamp() - interval '24 hours'
+"""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Who submits, and how: what the admission and the run's request keep of the HTTP request."""
+
+    principal: Principal
+    body: bytes
+    idempotency_key: str | None = None
+    resumable: bool = False
+    locale: str | None = None
+    metadata: dict[str, Any] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+    def kept(self) -> dict[str, Any]:
+        """What the run's request carries of it."""
+        return {
+            "subject": self.principal.subject,
+            "issuer": self.principal.issuer,
+            "resumable": self.resumable,
+            "locale": self.locale,
+            "metadata": self.metadata or {},
+        }
+
+
+class Admission:
+    """Admits runs: one per conversation at a time (law 3)."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: EventLog,
+        queue: Queue,
+        cancel: Cancel,
+        *,
+        deadline: float,
+        tail: float,
+        busy_policy: BusyPolicy,
+    ) -> None:
+        self._database, self._log, self._queue = database, log, queue
+        self._cancel, self._runs = cancel, Runs(database)
+        self._deadline, self._tail, self._busy_policy = deadline, tail, busy_policy
+
+    async def admit(self, submission: Submission, prelude: Prelude) -> Run:
+        """The queued run, or the one that the same Idempotency-Key admitted before.
+
+        Raises NotFound, ConversationBusy, ConversationLocked, IdempotencyMismatch.
+        """
+        run_id = new_id("run")
+        give_up = time.monotonic() + INTERRUPT_SECONDS
+        while True:
+            try:
+                run, events = await self._commit(run_id, submission, prelude)
+                break
+            except ConversationBusy:
+                await self._make_way(submission, prelude.conversation_id, give_up)
+        if events is not None:
+            await self._announce(run, events)
+        return run
+
+    async def _commit(self, run_id: str, submission: Submission, prelude: Prelude) -> tuple[Run, list[Record] | None]:
+        user_id = submission.principal.user_id
+        async with self._database.transaction() as connection:
+            if submission.idempotency_key and (before := await _recall(connection, submission)):
+                return before, None
+            await _open_conversation(connection, user_id, prelude)
+            run = await runs.insert(
+                connection,
+                run_id=run_id,
+                user_id=user_id,
+                conversation_id=prelude.conversation_id,
+                kind=prelude.kind,
+                request={**submission.kept(), **prelude.request, "created": _text(prelude.created)},
+                deadline=self._deadline,
+            )
+            events = await prelude.apply(connection, Writer(run_id, 0, user_id))
+            if submission.idempotency_key:
+                keys = {"user_id": user_id, "key": submission.idempotency_key, "run_id": run_id}
+                await connection.execute(_REMEMBER, {**keys, "fingerprint": submission.fingerprint})
+        created: list[Record] = [Event(prelude.created)] if prelude.created else []
+        return run, created + events
+
+    async def _announce(self, run: Run, events: list[Record]) -> None:
+        """Log what the prelude did, so that its user sees it however busy the workers are; then ring."""
+        try:
+            expires_at = run.deadline.timestamp() + self._tail
+            await self._log.begin(run.id, attempt=0, generation=run.generation, expires_at=expires_at, records=events)
+            await self._queue.enqueue(run.id)
+        except REDIS_AWAY as error:
+            logger.warning("run cannot be announced", run=run.id, error=type(error).__name__)
+
+    async def _make_way(self, submission: Submission, conversation_id: str, give_up: float) -> None:
+        """The conversation is answering: refuse, or ask that answer to end. Raises ConversationBusy."""
+        user_id = submission.principal.user_id
+        active = await self._runs.active(user_id, conversation_id)
+        if active is None:
+            return
+        reject = submission.resumable if self._busy_policy == "auto" else self._busy_policy == "reject"
+        if reject or time.monotonic() > give_up:
+            raise ConversationBusy(active)
+        await self._cancel(user_id, active)
+        await asyncio.sleep(0.05)
+
+
+async def _recall(connection: Connection, submission: Submission) -> Run | None:
+    """The run this key has admitted; two requests with one key take turns."""
+    keys = {"user_id": submission.principal.user_id, "key": submission.idempotency_key}
+    turn = "SELECT pg_advisory_xact_lock(hashtextextended(%(user_id)s || chr(31) || %(key)s, 0))"
+    await connection.execute(turn, keys)
+    row = await (await connection.execute(_RECALL, keys)).fetchone()
+    if row is None:
+        await connection.execute("DELETE FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s", keys)
+        return None
+    if row.pop("fingerprint_of_key") != submission.fingerprint:
+        raise IdempotencyMismatch
+    return Run(**row)
+
+
+async def _open_conversation(connection: Connection, user_id: str, prelude: Prelude) -> None:
+    if prelude.created:
+        await conversations.insert(connection, user_id, prelude.conversation_id)
+        return
+    row = await conversations.lock(connection, user_id, prelude.conversation_id)
+    if row["status"]["type"] != "active":
+        raise ConversationLocked
+
+
+def _text(data: bytes | None) -> str | None:
+    return data.decode() if data else None

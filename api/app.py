@@ -1,0 +1,147 @@
+"""The API's whole wiring on one page: lifespan, middleware, routers, errors."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from api import chatkit, conversations, dev, health, runs
+from api.admission import Admission
+from api.auth import Authenticator
+from api.cancel import Cancel
+from api.dependencies import House
+from api.protocol import Protocol
+from api.relay import Relay
+from api.watch import Watch
+from shared.channels import REDIS_AWAY, Channels
+from shared.conversations import Conversations
+from shared.database import AWAY, Database
+from shared.errors import Invalid, NotFound, Problem, Unavailable
+from shared.event_log import EventLog
+from shared.queue import Queue
+from shared.queue import connect as connect_queue
+from shared.redis import connect
+from shared.runs import Runs
+from shared.settings import Settings
+
+logger = structlog.get_logger()
+
+EXPOSED_HEADERS = ["X-Run-Id", "X-Thread-Id", "Content-Location", "Retry-After"]
+PLAYGROUND = Path(__file__).parent / "playground"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. `app.state.closing`, once set, ends every open stream."""
+    app = FastAPI(title="ChatKit runs", lifespan=partial(_lifespan, settings=settings), openapi_url=None)
+    app.state.closing = asyncio.Event()
+    for router in (chatkit.router, runs.router, conversations.router, health.router):
+        app.include_router(router)
+    if settings.dev_token:
+        app.include_router(dev.router)
+    app.mount("/", StaticFiles(directory=PLAYGROUND, html=True), name="playground")
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+        )
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for away in (*AWAY, *REDIS_AWAY):
+        app.add_exception_handler(away, _away)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(settings.database_url))
+        events = connect(settings.events_url, max_connections=100)
+        stack.push_async_callback(events.aclose)
+        channels = await stack.enter_async_context(Channels(events))
+        arq_redis = await connect_queue(settings.redis_url)
+        stack.push_async_callback(partial(arq_redis.aclose, close_connection_pool=True))
+        log = EventLog(events, channels, tail=settings.log_tail)
+        queue, all_runs, all_conversations = Queue(arq_redis), Runs(database), Conversations(database)
+        cancel = Cancel(database, log, queue)
+        app.state.house = House(
+            settings=settings,
+            authenticator=Authenticator(settings),
+            database=database,
+            conversations=all_conversations,
+            runs=all_runs,
+            queue=queue,
+            cancel=cancel,
+            admission=Admission(
+                database,
+                log,
+                queue,
+                cancel,
+                deadline=settings.run_deadline,
+                tail=settings.log_tail,
+                busy_policy=settings.busy_policy,
+            ),
+            protocol=Protocol(database, all_conversations, cancel),
+            relay=Relay(log, Watch(all_runs), database, settings.ping_interval),
+            closing=app.state.closing,
+        )
+        logger.info("api ready", port=settings.port)
+        yield
+        app.state.closing.set()
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """The problem as RFC 9457 has it: a stable type, a title, and a detail only where it was written for users."""
+    body = {"type": problem.type, "title": problem.title, "status": problem.status}
+    if problem.detail:
+        body["detail"] = problem.detail
+    return JSONResponse(
+        body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
+    )
+
+
+async def _problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return problem_response(error)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = sorted({".".join(map(str, one["loc"])) for one in error.errors()})
+    return problem_response(Invalid("Not valid: " + ", ".join(fields)[:500]))
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    missing = error.status_code == 404
+    body = {
+        "type": "not-found" if missing else "http",
+        "title": NotFound.title if missing else error.detail,
+        "status": error.status_code,
+    }
+    return JSONResponse(
+        body, status_code=error.status_code, headers=error.headers, media_type="application/problem+json"
+    )
+
+
+async def _away(_: Request, error: Exception) -> JSONResponse:
+    logger.error("a server is away", error=type(error).__name__)
+    return problem_response(Unavailable())
+
+
+async def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    logger.error("unexpected error", error=type(error).__name__)
+    return problem_response(Problem())

@@ -1,0 +1,52 @@
+"""What the routes ask for, by name: each an alias that FastAPI fills in."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.requests import HTTPConnection
+
+from api.admission import Admission
+from api.auth import Authenticator
+from api.cancel import Cancel
+from api.protocol import Protocol
+from api.relay import Relay
+from shared.conversations import Conversations
+from shared.database import Database
+from shared.identity import Principal
+from shared.queue import Queue
+from shared.runs import Runs
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything an API process is made of; made in the lifespan, kept in `app.state.house`."""
+
+    settings: Settings
+    authenticator: Authenticator
+    database: Database
+    conversations: Conversations
+    runs: Runs
+    queue: Queue
+    cancel: Cancel
+    admission: Admission
+    protocol: Protocol
+    relay: Relay
+    closing: asyncio.Event
+
+
+def _house(connection: HTTPConnection) -> House:
+    house: House = connection.app.state.house
+    return house
+
+
+CurrentHouse = Annotated[House, Depends(_house)]
+
+
+def _principal(house: CurrentHouse, authorization: Annotated[str | None, Header()] = None) -> Principal:
+    return house.authenticator.principal(authorization)
+
+
+CurrentPrincipal = Annotated[Principal, Depends(_principal)]

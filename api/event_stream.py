@@ -1,0 +1,61 @@
+"""An SSE response that ends when it should: with its run, its reader, its patience, or its process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from shared.tables import Run
+
+
+class EventStream(Response):
+    """Sends chunks as they come. Written on raw ASGI: a StreamingResponse waits for ever on a reader that does not
+    read, and keeps its process from exiting."""
+
+    def __init__(
+        self, run: Run, chunks: AsyncGenerator[bytes, None], *, send_timeout: float, closing: asyncio.Event
+    ) -> None:
+        super().__init__(media_type="text/event-stream", headers=stream_headers(run))
+        # A stream has no length.
+        self.raw_headers = [header for header in self.raw_headers if header[0] != b"content-length"]
+        self._chunks, self._send_timeout, self._closing = chunks, send_timeout, closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        sending = asyncio.create_task(self._send_all(send))
+        others = [asyncio.create_task(_left(receive)), asyncio.create_task(self._closing.wait())]
+        try:
+            await asyncio.wait([sending, *others], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, *others):
+                task.cancel()
+            with suppress(asyncio.CancelledError):
+                await sending
+        with suppress(OSError):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_all(self, send: Send) -> None:
+        with suppress(OSError, TimeoutError):
+            async with aclosing(self._chunks) as chunks:
+                async for chunk in chunks:
+                    async with asyncio.timeout(self._send_timeout):
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+def stream_headers(run: Run) -> dict[str, str]:
+    """What a streaming answer carries (design.md §6)."""
+    return {
+        "X-Run-Id": run.id,
+        "X-Thread-Id": run.conversation_id or "",
+        "Content-Location": f"/runs/{run.id}/events",
+        "Cache-Control": "no-cache, no-transform",
+        "X-Accel-Buffering": "no",
+    }
+
+
+async def _left(receive: Receive) -> None:
+    """Wait until the reader is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,72 @@
+"""What each streaming request does before anyone answers, inside the admission's transaction."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from chatkit.types import (
+    Page,
+    Thread,
+    ThreadCreatedEvent,
+    ThreadItemDoneEvent,
+    UserMessageInput,
+    UserMessageItem,
+)
+
+from shared import messages
+from shared.database import Connection
+from shared.ids import new_id
+from shared.messages import Writer
+from shared.records import Event, Record
+from shared.runs import RunKind
+from shared.wire import to_stored, to_wire
+
+
+async def _nothing(_: Connection, __: Writer) -> list[Record]:
+    return []
+
+
+@dataclass(frozen=True)
+class Prelude:
+    """One request's part of the admission.
+
+    `apply` writes what the request changes, as attempt 0 of the run, and gives the events its user sees of it
+    at once. `created` is set for a new conversation: the event that announces it.
+    """
+
+    conversation_id: str
+    kind: RunKind
+    request: dict[str, Any] = field(default_factory=dict)
+    created: bytes | None = None
+    apply: Callable[[Connection, Writer], Awaitable[list[Record]]] = _nothing
+
+
+def first_message(message: UserMessageInput) -> Prelude:
+    """`threads.create`: a conversation, and a message in it."""
+    conversation_id = new_id("thr")
+    # Naive local time, as the SDK writes it: ChatKit's own arithmetic on it would fail with a time zone.
+    thread = Thread(id=conversation_id, created_at=datetime.now(), items=Page())
+    prelude = next_message(conversation_id, message)
+    return Prelude(
+        conversation_id, prelude.kind, prelude.request, to_wire(ThreadCreatedEvent(thread=thread)), prelude.apply
+    )
+
+
+def next_message(conversation_id: str, message: UserMessageInput) -> Prelude:
+    """`threads.add_user_message`: a message in a conversation that is there."""
+    item = UserMessageItem(
+        id=new_id("msg"),
+        thread_id=conversation_id,
+        created_at=datetime.now(),
+        content=message.content,
+        attachments=[],
+        quoted_text=message.quoted_text,
+        inference_options=message.inference_options,
+    )
+
+    async def say(connection: Connection, writer: Writer) -> list[Record]:
+        await messages.save(connection, writer, conversation_id, to_stored(item))
+        return [Event(to_wire(ThreadItemDoneEvent(item=item)))]
+
+    return Prelude(conversation_id, RunKind.RESPOND, {"message_id": item.id}, apply=say)

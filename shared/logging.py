@@ -1,0 +1,29 @@
+"""Structured logs: one line an event, ids and counts and class names, never message text and never a secret."""
+
+import logging
+import sys
+
+import structlog
+
+QUIET = ("arq", "chatkit", "httpx", "httpcore", "LiteLLM", "openai", "openai.agents", "psycopg.pool", "uvicorn.access")
+"""Libraries that log arguments, contents or exceptions: what they have to say we say ourselves."""
+
+
+def configure(level: str, *, process: str) -> None:
+    """Send every log line of this process to stdout: readable on a terminal, JSON elsewhere."""
+    renderer = structlog.dev.ConsoleRenderer() if sys.stdout.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(name)s %(message)s")
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,0 +1,196 @@
+"""Writing the event log: one round trip to Redis for whatever all runs of this worker have said meanwhile.
+
+Group commit without a timer: what is appended while a round trip is in flight goes with the next one. A run
+never waits for Redis and never fails because of it: records are kept while Redis is away, and a log that
+Redis lost is begun anew, with a snapshot of what has been shown so far.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from shared.channels import REDIS_AWAY
+from shared.errors import StaleAttempt
+from shared.event_log import Append, Appended, EventLog
+from shared.fold import Fold
+from shared.records import Cursor, Record, encode
+from shared.runs import Runs
+from shared.tables import Run
+
+logger = structlog.get_logger()
+
+BATCH = 500
+PAUSE = 0.2
+"""Seconds between two tries while Redis is away."""
+
+
+class LogWriter:
+    """One attempt's pen. `append` never waits; `stale` is set when a newer attempt has taken the log."""
+
+    def __init__(self, flusher: "Flusher", run: Run, prelude: Callable[[], Awaitable[Sequence[Record]]]) -> None:
+        self.run, self.fold, self.stale = run, Fold(), asyncio.Event()
+        self._flusher, self._prelude = flusher, prelude
+        self._at: Cursor | None = None
+        self._kept: deque[bytes] = deque()
+        self._in_flight = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._resync: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Take the log for this attempt. Raises StaleAttempt; a log that is lost, or Redis away, is no error."""
+        with suppress(*REDIS_AWAY):
+            self._at = await self._flusher.log.open(self.run.id, self.run.attempt)
+            if self._at is not None and self.run.attempt > 1:
+                await self._read_back()
+        if self._at is None:
+            self._begin_anew()
+
+    def append(self, record: Record) -> None:
+        """Say it: kept in order, sent soon."""
+        self.fold.apply(record)
+        self._kept.append(encode(record))
+        self._settled.clear()
+        self._flusher.ring(self)
+
+    async def settled(self, timeout: float) -> bool:
+        """Wait until Redis has everything; False if it has not within so many seconds."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), timeout)
+        return self._settled.is_set()
+
+    def batch(self) -> Append | None:
+        """What the next round trip is to carry, if anything can go."""
+        if self._at is None or not self._kept or self.stale.is_set():
+            return None
+        records = [self._kept[i] for i in range(min(len(self._kept), BATCH))]
+        self._in_flight = len(records)
+        return Append(self.run.id, self.run.attempt, self._at, records, self._expires_at)
+
+    def take_result(self, result: Appended) -> None:
+        """What came of the batch."""
+        match result:
+            case Appended.DONE:
+                assert self._at is not None
+                for _ in range(self._in_flight):
+                    self._kept.popleft()
+                self._at = Cursor(self._at.generation, self._at.sequence + self._in_flight)
+                if self._kept:
+                    self._flusher.ring(self)
+                else:
+                    self._settled.set()
+            case Appended.STALE:
+                self._become_stale()
+            case Appended.LOST:
+                self._begin_anew()
+
+    @property
+    def _expires_at(self) -> float:
+        return self.run.deadline.timestamp() + self._flusher.tail
+
+    def _become_stale(self) -> None:
+        self.stale.set()
+        self._kept.clear()
+        self._settled.set()
+
+    def _begin_anew(self) -> None:
+        self._at = None
+        self._settled.clear()
+        if self._resync is None or self._resync.done():
+            self._resync = asyncio.create_task(self._resynchronise())
+            self._flusher.keep(self._resync)
+
+    async def _resynchronise(self) -> None:
+        """Start the log's next generation with a snapshot, as soon as Redis and Postgres both answer."""
+        while not self.stale.is_set():
+            try:
+                if await self._next_life():
+                    self._flusher.ring(self)
+                    return
+            except StaleAttempt:
+                self._become_stale()
+            except Exception as error:
+                logger.warning("log cannot be begun anew yet", run=self.run.id, error=type(error).__name__)
+            await asyncio.sleep(PAUSE)
+
+    async def _next_life(self) -> bool:
+        await self._flusher.log.open(self.run.id, self.run.attempt)
+        generation = await self._flusher.runs.next_generation(self.run)
+        prelude = await self._prelude()
+        # From here to the assignment nothing waits but Redis: what is appended meanwhile stays behind the snapshot.
+        snapshot, covered = [*prelude, *self.fold.snapshot()], len(self._kept)
+        begun = await self._flusher.log.begin(
+            self.run.id,
+            attempt=self.run.attempt,
+            generation=generation,
+            expires_at=self._expires_at,
+            records=snapshot,
+        )
+        if not begun:
+            return False
+        end = [self._kept[i] for i in range(covered) if self._kept[i][:1] == b"x"]
+        for _ in range(covered):
+            self._kept.popleft()
+        self._kept.extendleft(end)
+        self._at = Cursor(generation, len(snapshot))
+        if not self._kept:
+            self._settled.set()
+        logger.info("log begun anew", run=self.run.id, attempt=self.run.attempt, generation=generation)
+        return True
+
+    async def _read_back(self) -> None:
+        """Learn what the attempts before this one have shown."""
+        async for record in self._flusher.log.records(self.run.id):
+            self.fold.apply(record)
+
+
+class Flusher:
+    """The worker's one sender. `async with` starts and stops it."""
+
+    def __init__(self, log: EventLog, runs: Runs, *, tail: float) -> None:
+        self.log, self.runs, self.tail = log, runs, tail
+        self._dirty: dict[LogWriter, None] = {}
+        self._news = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._kept: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "Flusher":
+        self._sender = asyncio.create_task(self._send_for_ever())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in (self._sender, *self._kept):
+            if task is not None:
+                task.cancel()
+
+    def ring(self, writer: LogWriter) -> None:
+        """This writer has something to send."""
+        self._dirty[writer] = None
+        self._news.set()
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Hold a writer's task until it is done, or the worker stops."""
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            writers, self._dirty = list(self._dirty), {}
+            batches = [(writer, batch) for writer in writers if (batch := writer.batch())]
+            if not batches:
+                continue
+            try:
+                results = await self.log.append([batch for _, batch in batches])
+            except REDIS_AWAY as error:
+                logger.warning("log cannot be written", runs=len(batches), error=type(error).__name__)
+                for writer, _ in batches:
+                    self.ring(writer)
+                await asyncio.sleep(PAUSE)
+                continue
+            for (writer, _), result in zip(batches, results, strict=True):
+                writer.take_result(result)

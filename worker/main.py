@@ -1,0 +1,87 @@
+"""The worker: listens for rings, carries runs out, renews their leases, sweeps, and stops when told to."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+
+import structlog
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from shared.channels import Inbox
+from shared.logging import configure
+from shared.queue import BELL
+from shared.settings import Settings
+from worker import lease
+from worker.doorbell import Doorbell
+from worker.slots import Slots
+from worker.stop import StopReason
+from worker.wiring import Wiring, wired
+
+logger = structlog.get_logger()
+
+DRAIN_SECONDS = 10.0
+
+
+def main() -> int:
+    """Work until SIGTERM or SIGINT; 1 if a server that it needs cannot be reached at the start."""
+    settings = Settings()
+    configure(settings.log_level, process="worker")
+    try:
+        asyncio.run(work(settings))
+    except PoolTimeout:
+        logger.error("Postgres cannot be reached: is DATABASE_URL right, and the server up?")
+        return 1
+    except (RedisError, OSError):
+        logger.error("Redis cannot be reached: is REDIS_URL right, and the server up?")
+        return 1
+    return 0
+
+
+async def work(settings: Settings) -> None:
+    """Wire the worker and keep it going until a signal comes."""
+    stopping = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    async with wired(settings) as wiring:
+        tasks = [asyncio.create_task(task) for task in _duties(wiring)]
+        logger.info("worker ready", owner=wiring.owner, model=settings.model_name)
+        waiting = asyncio.create_task(stopping.wait())
+        done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        await wiring.slots.close(DRAIN_SECONDS)
+        for task in (waiting, *tasks):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                if task not in done:
+                    await task
+        for task in done - {waiting}:
+            task.result()
+    logger.info("worker stopped")
+
+
+def _duties(wiring: Wiring) -> list[Coroutine[None, None, None]]:
+    return [
+        wiring.doorbell.async_run(),
+        listen(wiring),
+        lease.renew_for_ever(wiring.renewals, wiring.slots),
+        wiring.sweeper.run(),
+        wiring.room.queue.keep_seen(),
+    ]
+
+
+async def listen(wiring: Wiring) -> None:
+    """Hear the bell: look into the queue at a ring, stop a run at its cancel."""
+    async with wiring.channels.listen(BELL) as inbox:
+        while True:
+            await inbox.wait(60.0)
+            _heard(inbox, wiring.doorbell, wiring.slots)
+
+
+def _heard(inbox: Inbox, doorbell: Doorbell, slots: Slots) -> None:
+    missed, messages = inbox.take()
+    if missed or b"ring" in messages:
+        doorbell.wake()
+    for message in messages:
+        if message.startswith(b"cancel "):
+            slots.stop(message.removeprefix(b"cancel ").decode(), StopReason.USER)

@@ -1,0 +1,1 @@
+"""What the default agent can do, one subject a file."""

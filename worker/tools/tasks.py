@@ -1,0 +1,81 @@
+"""The todo list's tools. Whose list it is comes from the run's context: no tool takes a user id (law 8)."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agents import RunContextWrapper, Tool, function_tool
+from chatkit.agents import AgentContext
+
+from shared import tasks
+from shared.context import RequestContext
+from shared.database import Connection, Database, Row
+
+Context = RunContextWrapper[AgentContext[RequestContext]]
+
+MAX_TITLE = 500
+
+
+def task_tools(database: Database) -> list[Tool]:
+    """The five tools on this database's tasks. Each answers with a task, a list of tasks, or an error, as JSON."""
+
+    async def change(make: Callable[[Connection], Awaitable[Row | None]]) -> str:
+        async with database.connection() as connection:
+            row = await make(connection)
+        return _json(tasks.public(row)) if row else _json({"error": "There is no task with this id."})
+
+    @function_tool
+    async def add_task(context: Context, title: str) -> str:
+        """Add a task to the user's list.
+
+        Args:
+            title: What is to be done, in a few words.
+        """
+        if not (title := title.strip()) or len(title) > MAX_TITLE:
+            return _json({"error": f"A title has 1 to {MAX_TITLE} characters."})
+        return await change(lambda connection: tasks.add(connection, _user(context), title))
+
+    @function_tool
+    async def list_tasks(context: Context) -> str:
+        """List the user's tasks with their ids, done and open ones."""
+        return _json([tasks.public(row) for row in await tasks.of_user(database, _user(context))])
+
+    @function_tool
+    async def update_task(context: Context, task_id: str, title: str) -> str:
+        """Give a task another title.
+
+        Args:
+            task_id: The task's id, as list_tasks shows it.
+            title: The new title.
+        """
+        if not (title := title.strip()) or len(title) > MAX_TITLE:
+            return _json({"error": f"A title has 1 to {MAX_TITLE} characters."})
+        return await change(lambda connection: tasks.rename(connection, _user(context), task_id, title))
+
+    @function_tool
+    async def complete_task(context: Context, task_id: str) -> str:
+        """Mark a task as done.
+
+        Args:
+            task_id: The task's id, as list_tasks shows it.
+        """
+        return await change(lambda connection: tasks.complete(connection, _user(context), task_id))
+
+    @function_tool
+    async def delete_task(context: Context, task_id: str) -> str:
+        """Delete a task for good.
+
+        Args:
+            task_id: The task's id, as list_tasks shows it.
+        """
+        return await change(lambda connection: tasks.delete(connection, _user(context), task_id))
+
+    return [add_task, list_tasks, update_task, complete_task, delete_task]
+
+
+def _user(context: Context) -> str:
+    return context.context.request_context.user_id
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,91 @@
+"""Everything a worker is made of, made once and put together on this page."""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from chatkit.server import ChatKitServer
+
+from shared.channels import Channels
+from shared.database import Database
+from shared.errors import NotClaimable
+from shared.event_log import EventLog
+from shared.ids import new_id
+from shared.queue import Queue
+from shared.queue import connect as connect_queue
+from shared.redis import connect
+from shared.runs import Runs
+from shared.settings import Settings
+from worker import runner
+from worker.agent import build_agent
+from worker.conversation_store import ConversationStore
+from worker.doorbell import Doorbell
+from worker.execute import Room, execute_run
+from worker.log_writer import Flusher
+from worker.model import build_model
+from worker.responder import TodoServer
+from worker.slots import Slots
+from worker.sweeper import Sweeper
+from worker.turns import Turns
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The parts that `worker.main` sets going."""
+
+    owner: str
+    room: Room
+    slots: Slots
+    doorbell: Doorbell
+    sweeper: Sweeper
+    channels: Channels
+    renewals: Database
+
+
+@asynccontextmanager
+async def wired(settings: Settings) -> AsyncIterator[Wiring]:
+    """A worker's parts, connected; everything is closed at the end. Raises what Postgres or Redis raise."""
+    runner.install()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(settings.database_url))
+        renewals = await stack.enter_async_context(Database(settings.database_url, min_size=1, max_size=2))
+        events = connect(settings.events_url)
+        stack.push_async_callback(events.aclose)
+        bells = connect(settings.redis_url)
+        stack.push_async_callback(bells.aclose)
+        channels = await stack.enter_async_context(Channels(bells))
+        arq_redis = await connect_queue(settings.redis_url)
+        stack.push_async_callback(partial(arq_redis.aclose, close_connection_pool=True))
+        queue, runs = Queue(arq_redis), Runs(database)
+        log = EventLog(events, channels, tail=settings.log_tail)
+        flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail))
+        store = ConversationStore(database)
+        server = build_server(settings, database, store)
+        room = Room(database, runs, log, flusher, queue, server, build_context=lambda context: context)
+        slots = Slots(settings.worker_slots, partial(execute_run, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
+        owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
+        doorbell = Doorbell(
+            arq_redis, claiming(runs, slots, owner), free=lambda: slots.free, slots=settings.worker_slots
+        )
+        yield Wiring(owner, room, slots, doorbell, Sweeper(database, log, queue), channels, renewals)
+
+
+def build_server(settings: Settings, database: Database, store: ConversationStore) -> ChatKitServer[Any]:
+    """The ChatKitServer that answers: the todo agent."""
+    agent = build_agent(build_model(settings), database)
+    turns = Turns(database, budget=settings.history_tokens)
+    return TodoServer(store, agent=agent, turns=turns, max_turns=settings.max_turns)
+
+
+def claiming(runs: Runs, slots: Slots, owner: str) -> Callable[[str], Any]:
+    """What a ring does: claim the run and start it; someone else's run is none of ours."""
+
+    async def claim(run_id: str) -> None:
+        with suppress(NotClaimable):
+            slots.start(await runs.claim(run_id, owner))
+
+    return claim
