@@ -20,8 +20,8 @@ async def ask_plainly(request: httpx.Request) -> None:
 async def require_finish(response: httpx.Response) -> None:
     """An httpx response hook: a stream's body raises httpx.RemoteProtocolError unless Gemini ended it."""
     streams = response.headers.get("content-type", "").startswith("text/event-stream")
-    readable = "content-encoding" not in response.headers and isinstance(response.stream, httpx.AsyncByteStream)
-    if response.is_success and streams and readable:
+    readable = response.is_success and "content-encoding" not in response.headers
+    if streams and readable and isinstance(response.stream, httpx.AsyncByteStream):
         response.stream = _Finished(response.stream)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 from agents import Model, ModelSettings, set_tracing_disabled
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import AsyncOpenAI
 
 from shared.settings import SCRIPTED, Settings
 from worker.checked_model import CheckedModel
@@ -113,9 +113,7 @@ def _line(settings: Settings, litellm: ModuleType, speaks: str, api_key: str | N
     match speaks:
         case "openai":
             # LiteLLM's own client stops at 100 connections, which is as many runs; OpenAI's has 1,000 of them.
-            client = AsyncOpenAI(
-                api_key=api_key, base_url=settings.model_base_url, http_client=DefaultAsyncHttpxClient(timeout=timeout)
-            )
+            client = AsyncOpenAI(api_key=api_key, base_url=settings.model_base_url)
             return _Line({"timeout": timeout, "client": client}, client.close)
         case "gemini":
             hooks = {"request": [ask_plainly], "response": [require_finish]}
