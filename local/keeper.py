@@ -29,10 +29,13 @@ class Keepable(Protocol):
 class Keeper:
     """Keeps one of them running. It takes it to be alive when it is made."""
 
-    def __init__(self, kept: Keepable, *, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, kept: Keepable, *, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._kept = kept
         self._say = say
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
         self._delay = 0.0
         self._due: float | None = None
 
@@ -42,11 +45,11 @@ class Keeper:
             return
         if self._due is None:
             self._due = self._plan(how_it_ended(self._kept.returncode))
-        if time.monotonic() >= self._due:
+        if self._clock() >= self._due:
             self._start()
 
     def _plan(self, end: str) -> float:
-        now = time.monotonic()
+        now = self._clock()
         long_life = now - self._started >= _LONG_LIFE_SECONDS
         self._delay = 0.0 if long_life else min(max(2 * self._delay, _FIRST_DELAY_SECONDS), _LONGEST_DELAY_SECONDS)
         when = f"in {self._delay:.0f} s" if self._delay else "now"
@@ -54,7 +57,7 @@ class Keeper:
         return now + self._delay
 
     def _start(self) -> None:
-        self._started, self._due = time.monotonic(), None
+        self._started, self._due = self._clock(), None
         try:
             self._kept.start()
         except CannotRun as reason:

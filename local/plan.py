@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from local.program import Program
-from local.settings import LocalSettings
+from local.settings import ROOT, LocalSettings
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Plan:
 def plan(settings: LocalSettings) -> Plan:
     workers = [Program(f"worker-{n}", ("-m", "worker")) for n in range(1, settings.workers + 1)]
     return Plan(
-        migrations=Program("migrate", ("-m", "alembic", "upgrade", "head")),
+        migrations=Program("migrate", ("-m", "alembic", "-c", str(ROOT / "pyproject.toml"), "upgrade", "head")),
         programs=[Program("api", ("-m", "api")), *workers],
     )
 
@@ -37,6 +37,7 @@ def environment(
         "DEV_TOKEN": "1" if settings.dev_token else "0",
         "BETTER_AUTH_SECRET": secret,
         "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }
     if settings.database_url is None:
         told["MIGRATIONS_DATABASE_URL"] = database_url  # else one meant for another database might be found

@@ -7,7 +7,6 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import IO
 
 from local import death
@@ -26,15 +25,12 @@ class Child:
         *,
         output: int | IO[bytes],
         stdin: int | IO[bytes] = subprocess.DEVNULL,
-        cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self._stop_signal = stop_signal
         self._asked = False
-        start = functools.partial(
-            _start, command, stdin=stdin, output=output, cwd=cwd, env=env, stop_signal=stop_signal
-        )
+        start = functools.partial(_start, command, stdin=stdin, output=output, env=env, stop_signal=stop_signal)
         self._process = _forker().submit(start).result()
         self._watcher = None if death.KERNEL_TELLS else death.start_watcher(self.pid, stop_signal)
 
@@ -106,7 +102,6 @@ def _start(
     command: Sequence[str],
     *,
     stdin: int | IO[bytes],
-    cwd: Path | None,
     output: int | IO[bytes],
     env: Mapping[str, str] | None,
     stop_signal: signal.Signals,
@@ -115,7 +110,6 @@ def _start(
     return subprocess.Popen(
         command,
         env=env,
-        cwd=cwd,
         stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,

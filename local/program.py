@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from local.console import Console
 from local.process import Child
-from local.settings import ROOT
 
 _LAST_WORDS_SECONDS = 1.0
 
@@ -42,7 +41,7 @@ class RunningProgram:
         return self._child.returncode if self._child is not None else None
 
     def start(self) -> None:
-        self._child = Child(self._command, output=subprocess.PIPE, env=self._env, cwd=ROOT)
+        self._child = Child(self._command, output=subprocess.PIPE, env=self._env)
         self._relay = self._console.relay(self.name, self._child.output)
 
     def wait(self) -> int:

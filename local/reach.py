@@ -1,9 +1,8 @@
-"""Whether the servers that were given by URL answer."""
-
-from urllib.parse import urlsplit
+"""Whether the servers that were given by URL answer; what is said about them never shows a password."""
 
 import psycopg
 import redis
+from psycopg.conninfo import conninfo_to_dict
 
 from local.errors import CannotRun
 from shared.database import psycopg_url
@@ -12,27 +11,36 @@ _PATIENCE_SECONDS = 5
 
 
 def reach_postgres(url: str) -> None:
-    """Raises CannotRun, which never shows the URL's password."""
+    """Raises CannotRun."""
     try:
-        psycopg.connect(psycopg_url(url), connect_timeout=_PATIENCE_SECONDS).close()
+        parts = conninfo_to_dict(psycopg_url(url), connect_timeout=_PATIENCE_SECONDS)
+    except psycopg.Error:
+        raise CannotRun("DATABASE_URL makes no sense: it is to begin with postgresql://.") from None
+    try:
+        psycopg.connect(**parts).close()
     except psycopg.Error as error:
-        raise CannotRun(f"Postgres does not answer at DATABASE_URL ({_place(url)}): {_reason(error)}") from None
+        place = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
+        raise CannotRun(f"Postgres does not answer at DATABASE_URL ({place}): {_postgres_reason(error)}") from None
 
 
 def reach_redis(url: str) -> None:
-    """Raises CannotRun, which never shows the URL's password."""
+    """Raises CannotRun."""
     try:
-        with redis.Redis.from_url(
-            url, socket_connect_timeout=_PATIENCE_SECONDS, socket_timeout=_PATIENCE_SECONDS
-        ) as client:
-            client.ping()
-    except (redis.RedisError, ValueError) as error:
-        raise CannotRun(f"Redis does not answer at REDIS_URL ({_place(url)}): {_reason(error)}") from None
+        client = redis.Redis.from_url(url, socket_connect_timeout=_PATIENCE_SECONDS, socket_timeout=_PATIENCE_SECONDS)
+    except ValueError:
+        raise CannotRun("REDIS_URL makes no sense: it is to begin with redis://, rediss:// or unix://.") from None
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        parts = client.connection_pool.connection_kwargs
+        place = parts.get("path") or f"{parts.get('host', 'localhost')}:{parts.get('port', 6379)}"
+        raise CannotRun(f"Redis does not answer at REDIS_URL ({place}): {error}") from None
+    finally:
+        client.close()
 
 
-def _place(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2] or urlsplit(url).path or "no host"
-
-
-def _reason(error: Exception) -> str:
-    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "no reason given")
+def _postgres_reason(error: psycopg.Error) -> str:
+    """The reason alone, of lines that also repeat the address and give hints."""
+    lines = str(error).splitlines() or ["no reason given"]
+    reasons = [line.rpartition("failed: ")[2] for line in lines if "failed: " in line]
+    return (reasons or lines)[-1].strip()

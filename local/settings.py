@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class LocalSettings(BaseSettings):
     """The few names that `python -m local` itself looks at; every other name passes through to its children."""
 
-    model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
 
     database_url: str | None = None
     """A Postgres to use instead of the embedded one."""

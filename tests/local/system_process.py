@@ -7,19 +7,23 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from local.settings import ROOT
+from local.settings import ROOT, LocalSettings
 from tests.local.processes import descendants, eventually
+
+_ITS_OWN = {name.upper() for name in LocalSettings.model_fields}
 
 
 class SystemProcess:
-    """Everything it prints is in `text`, whole lines as they come."""
+    """Everything it prints is in `text`, whole lines as they come. It runs in `cwd`, where no .env interferes."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+        inherited = {name: value for name, value in os.environ.items() if name not in _ITS_OWN}
         self.process = subprocess.Popen(
             command,
-            cwd=ROOT,
-            env={**os.environ, "PORT": "0", **env},
+            cwd=cwd,
+            env={**inherited, "PYTHONPATH": str(ROOT), "PORT": "0", **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -60,9 +64,9 @@ class SystemProcess:
 
 
 @contextmanager
-def running_system(command: Sequence[str], **env: str) -> Iterator[SystemProcess]:
+def running_system(command: Sequence[str], *, cwd: Path, **env: str) -> Iterator[SystemProcess]:
     """On any free port unless told otherwise; whatever is left of it at the end is killed."""
-    system = SystemProcess(command, env)
+    system = SystemProcess(command, cwd, env)
     try:
         yield system
     finally:
