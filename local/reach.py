@@ -13,11 +13,11 @@ _PATIENCE_SECONDS = 5
 def reach_postgres(url: str) -> None:
     """Raises CannotRun."""
     try:
-        parts = conninfo_to_dict(psycopg_url(url), connect_timeout=_PATIENCE_SECONDS)
+        parts = conninfo_to_dict(psycopg_url(url))
     except psycopg.Error:
         raise CannotRun("DATABASE_URL makes no sense: it is to begin with postgresql://.") from None
     try:
-        psycopg.connect(**parts).close()
+        psycopg.connect(psycopg_url(url), connect_timeout=_PATIENCE_SECONDS).close()
     except psycopg.Error as error:
         place = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
         raise CannotRun(f"Postgres does not answer at DATABASE_URL ({place}): {_postgres_reason(error)}") from None

@@ -13,7 +13,10 @@ from local.leftover import end_leftover
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Its command line names the data it runs on."""
-    with subprocess.Popen(["sh", "-c", "read -r _", str(tmp_path / "data")], stdin=subprocess.PIPE) as process:
+    command = ["sh", "-c", "echo up; read -r _", str(tmp_path / "data")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         yield process
         process.kill()
 
