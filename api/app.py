@@ -27,6 +27,7 @@ from shared.conversations import Conversations
 from shared.database import AWAY, Database
 from shared.errors import Invalid, NotFound, Problem, Unavailable
 from shared.event_log import EventLog
+from shared.logging import described
 from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect
@@ -143,5 +144,5 @@ async def _away(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(_: Request, error: Exception) -> JSONResponse:
-    logger.error("unexpected error", error=type(error).__name__)
+    logger.error("unexpected error", **described(error))
     return problem_response(Problem())

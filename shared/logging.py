@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 
 import structlog
 
@@ -27,3 +28,10 @@ def configure(level: str, *, process: str) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(name)s %(message)s")
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """What a log line may say of an exception: its class and where it came from, never its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{'/'.join(frame.filename.rsplit('/', 2)[-2:])}:{frame.lineno}" for frame in frames[-4:]]
+    return {"error": type(error).__name__, "at": " > ".join(places)}

@@ -26,6 +26,7 @@ from shared.ending import closing_events
 from shared.errors import StaleAttempt
 from shared.event_log import EventLog
 from shared.fold import item_event
+from shared.logging import described
 from shared.queue import Queue
 from shared.records import Delta, End, Event, Record
 from shared.runs import Runs, RunStatus
@@ -95,7 +96,7 @@ async def _answer(room: Room, attempt: Attempt, writer: LogWriter) -> RunStatus:
             await voice.say(event)
     except Exception as error:
         if voice.current.failure is None:
-            logger.error("answer failed", run=attempt.run.id, attempt=attempt.run.attempt, error=type(error).__name__)
+            logger.error("answer failed", run=attempt.run.id, attempt=attempt.run.attempt, **described(error))
             await voice.say(ErrorEvent(code=ErrorCode.STREAM_ERROR, allow_retry=True))
     except asyncio.CancelledError:
         if attempt.stopped not in (StopReason.USER, StopReason.DEADLINE):

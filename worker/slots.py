@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from shared.logging import described
 from shared.tables import Run
 from worker.current_run import CurrentRun
 from worker.stop import StopReason
@@ -81,7 +82,7 @@ class Slots:
         except asyncio.CancelledError:
             pass
         except Exception as error:
-            logger.error("attempt failed", run=attempt.run.id, attempt=attempt.run.attempt, error=type(error).__name__)
+            logger.error("attempt failed", run=attempt.run.id, attempt=attempt.run.attempt, **described(error))
         finally:
             del self._attempts[attempt.run.id]
             self._on_free()
