@@ -26,7 +26,7 @@ def bye(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     role = sys.argv[1]
-    print(f"here is {role}, process {os.getpid()}")
+    print(f"here is {role}, process {os.getpid()}, on {os.environ['DATABASE_URL']} {os.environ['REDIS_URL']}")
     if f"{role}-ends-early" in BEHAVIOUR:
         sys.exit("I cannot")
     if role == "migrations":

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from local.postgres import Postgres
+from local.redis import Redis
 from tests.local.processes import eventually, runs
 from tests.local.system_process import SystemProcess, running_system
 
@@ -130,6 +132,17 @@ def test_a_program_that_ends_too_early_stops_the_start_with_its_last_words(data:
         assert "| I cannot" in system.text
         assert said in system.text
         assert "Traceback" not in system.text
+
+
+def test_servers_given_by_url_are_used_as_they_are_and_left_running(tmp_path: Path) -> None:
+    with Postgres(tmp_path / "postgres", durable=False) as postgres, Redis(tmp_path / "redis", durable=False) as redis:
+        with start(tmp_path / "data", DATABASE_URL=postgres.url, REDIS_URL=redis.url) as system:
+            assert system.find(r"api .* on (\S+ \S+)") == f"{postgres.url} {redis.url}"
+            system.interrupt()
+            assert system.wait() == 0
+        assert postgres.alive
+        assert redis.alive
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["lock", "secret"]
 
 
 def test_broken_data_is_said_in_one_sentence(tmp_path: Path) -> None:
