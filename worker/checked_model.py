@@ -1,7 +1,7 @@
 """A model that keeps its word: a whole answer or a typed error, bounded silence, distinct call ids, no open stream."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import ClassVar, cast
 
@@ -10,7 +10,7 @@ from agents.exceptions import ModelBehaviorError
 from agents.items import TResponseStreamEvent
 from agents.retry import ModelRetryAdvice, ModelRetryAdviceRequest
 from openai import APITimeoutError
-from openai.types.responses import ResponseCompletedEvent
+from openai.types.responses import ResponseCompletedEvent, ResponseOutputItemDoneEvent
 from openai.types.responses.response_prompt_param import ResponsePromptParam
 from typing_extensions import override
 
@@ -112,7 +112,7 @@ class CheckedModel(Model):
             prompt=prompt,
         )
         ids = CallIds(input)
-        async with aclosing(self._checked(events)) as checked:
+        async with aclosing(self._checked(events, may_say_nothing=_ends_with_result(input))) as checked:
             async for event in checked:
                 yield ids.distinct(event)
 
@@ -155,15 +155,22 @@ class CheckedModel(Model):
         if self._release:
             await self._release()
 
-    async def _checked(self, events: AsyncIterator[TResponseStreamEvent]) -> AsyncGenerator[TResponseStreamEvent]:
-        begun = False
+    async def _checked(
+        self, events: AsyncIterator[TResponseStreamEvent], *, may_say_nothing: bool
+    ) -> AsyncGenerator[TResponseStreamEvent]:
+        begun, said = False, may_say_nothing
         # Every model streams from an async generator; only its interface is declared as a mere iterator.
         async with aclosing(cast(AsyncGenerator[TResponseStreamEvent], events)):
             while event := await self._next(events, begun=begun):
-                begun = True
-                yield event
-                if isinstance(event, ResponseCompletedEvent):
+                begun, said = True, said or isinstance(event, ResponseOutputItemDoneEvent)
+                if not isinstance(event, ResponseCompletedEvent):
+                    yield event
+                elif said or event.response.output:
+                    yield event
                     return
+                else:
+                    # LiteLLM completes a body that held nothing at all, too.
+                    raise ModelIncomplete
         raise ModelIncomplete
 
     async def _next(self, events: AsyncIterator[TResponseStreamEvent], *, begun: bool) -> TResponseStreamEvent | None:
@@ -180,6 +187,12 @@ class CheckedModel(Model):
             told = ModelIncomplete(cause=event.type)
         # Raised out here, the provider's exception is not even its context: its text may quote a prompt.
         raise told
+
+
+def _ends_with_result(input: ModelInput) -> bool:
+    """After a tool's result some models add nothing, and that is an answer."""
+    last = input[-1] if input and not isinstance(input, str) else {}
+    return isinstance(last, Mapping) and last.get("type") == "function_call_output"
 
 
 def _told(error: Exception, *, begun: bool) -> ModelError:

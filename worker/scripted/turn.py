@@ -1,6 +1,6 @@
 """What the scripted model does next: says something, or calls tools."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -83,10 +83,11 @@ def _change(readings: tuple[tuple[str, str], ...], tool: str, steps: tuple[Step,
     listed = _last(steps, "list_tasks")
     if listed is None:
         return (ToolUse("list_tasks", {}),)
-    for title, new_title in readings:
-        if task := _find(title, listed.result):
-            changes = {"title": new_title} if new_title else {}
-            return (ToolUse(tool, {"task_id": str(task.get("id")), **changes}),)
+    for same in (_same, _holds):  # of all readings, one that names a task exactly is meant
+        for title, new_title in readings:
+            if task := _find(title, listed.result, same):
+                changes = {"title": new_title} if new_title else {}
+                return (ToolUse(tool, {"task_id": str(task.get("id")), **changes}),)
     return Speech(words.not_found(readings[0][0], listed.result))
 
 
@@ -94,10 +95,15 @@ def _last(steps: tuple[Step, ...], tool: str) -> Step | None:
     return next((step for step in reversed(steps) if step.tool == tool), None)
 
 
-def _find(title: str, tasks: Any) -> Mapping[str, Any] | None:
-    """The task of that title, case aside; else one that holds the words. Open ones first."""
-    wanted = title.casefold()
-    known = sorted(words.known(tasks), key=lambda task: bool(task.get("completed")))
-    exact = (task for task in known if str(task.get("title")).casefold() == wanted)
-    similar = (task for task in known if wanted and wanted in str(task.get("title")).casefold())
-    return next(exact, None) or next(similar, None)
+def _find(title: str, tasks: Any, same: Callable[[str, str], bool]) -> Mapping[str, Any] | None:
+    """The task that is meant, an open one rather than a finished one."""
+    found = [task for task in words.known(tasks) if same(str(task.get("title")).casefold(), title.casefold())]
+    return min(found, key=lambda task: bool(task.get("completed")), default=None)
+
+
+def _same(title: str, wanted: str) -> bool:
+    return title == wanted
+
+
+def _holds(title: str, wanted: str) -> bool:
+    return bool(wanted) and wanted in title
