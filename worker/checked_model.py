@@ -191,7 +191,7 @@ class CheckedModel(Model):
 
 def _ends_with_result(input: ModelInput) -> bool:
     """After a tool's result some models add nothing, and that is an answer."""
-    last = input[-1] if input and not isinstance(input, str) else {}
+    last = input[-1] if input and not isinstance(input, str) else None
     return isinstance(last, Mapping) and last.get("type") == "function_call_output"
 
 

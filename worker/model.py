@@ -20,7 +20,11 @@ _CONNECT_SECONDS = 10.0
 _NO_KEY = "no-key"
 """Servers of one's own often take any key, but OpenAI's client insists on one."""
 
-_LOGGERS_THAT_QUOTE = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
+_LOG_LEVELS = {
+    **dict.fromkeys(("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"), logging.CRITICAL),
+    **dict.fromkeys(("openai", "httpx", "httpx2", "httpcore", "httpcore2"), logging.WARNING),
+}
+"""Below these, they quote prompts and provider's errors."""
 
 
 class UnusableModel(ValueError):
@@ -68,8 +72,8 @@ def _load_litellm() -> ModuleType:
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True
     litellm.drop_params = True
-    for name in _LOGGERS_THAT_QUOTE:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name, level in _LOG_LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     return litellm
 
 
@@ -112,7 +116,7 @@ def _line(settings: Settings, litellm: ModuleType, speaks: str, api_key: str | N
     timeout = httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS)
     match speaks:
         case "openai":
-            # LiteLLM's own client stops at 100 connections, which is as many runs; OpenAI's has 1,000 of them.
+            # LiteLLM's own client stops at 100 connections, and so at 100 runs; OpenAI's has 1,000 of them.
             client = AsyncOpenAI(api_key=api_key, base_url=settings.model_base_url)
             return _Line({"timeout": timeout, "client": client}, client.close)
         case "gemini":

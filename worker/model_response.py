@@ -1,6 +1,8 @@
 """A stream of model events, taken for its end: the whole response."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import cast
 
 from agents import ModelResponse, Usage
 from agents.items import TResponseStreamEvent
@@ -9,11 +11,11 @@ from openai.types.responses import Response, ResponseCompletedEvent
 
 async def whole_response(events: AsyncIterator[TResponseStreamEvent]) -> ModelResponse:
     """What the stream ends with. Raises what the stream raises, and EOFError where it never completes."""
-    async for event in events:
-        if isinstance(event, ResponseCompletedEvent):
-            return ModelResponse(
-                output=event.response.output, usage=_usage(event.response), response_id=event.response.id
-            )
+    async with aclosing(cast(AsyncGenerator[TResponseStreamEvent], events)):
+        async for event in events:
+            if isinstance(event, ResponseCompletedEvent):
+                whole = event.response
+                return ModelResponse(output=whole.output, usage=_usage(whole), response_id=whole.id)
     raise EOFError("the stream ended without response.completed")
 
 

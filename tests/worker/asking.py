@@ -46,7 +46,7 @@ def calls_of(events: list[TResponseStreamEvent]) -> list[ResponseFunctionToolCal
 def completed(*output: ResponseOutputItem) -> ResponseCompletedEvent:
     """The end of a response with this output, and without a count of tokens."""
     whole = {"output": list(output), "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
-    response = Response(id="r", created_at=0, model="m", object="response", **whole)  # type: ignore[arg-type]
+    response = Response(id="r", created_at=0, model="m", object="response", **whole)
     return ResponseCompletedEvent(type="response.completed", response=response, sequence_number=9)
 
 

@@ -1,6 +1,7 @@
 """The model endpoint, started once; and models that talk to it over HTTP."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 from agents import Model
@@ -32,7 +33,8 @@ def settings_with() -> SettingsWith:
     def build(**settings: object) -> Settings:
         absent = dict.fromkeys(("model", "model_base_url", "openai_api_key", "gemini_api_key", "gemini_model"))
         servers = {"database_url": "postgresql://nowhere", "redis_url": "redis://nowhere"}
-        return Settings(_env_file=None, **{**absent, **servers, **settings})  # type: ignore[call-arg]
+        values: dict[str, Any] = {**absent, **servers, **settings}
+        return Settings(_env_file=None, **values)
 
     return build
 

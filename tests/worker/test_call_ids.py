@@ -109,5 +109,5 @@ async def test_a_call_that_only_the_completed_response_shows_is_renamed_too() ->
 
 
 async def test_an_event_without_a_bad_id_is_passed_on_as_it_is() -> None:
-    events = [done(0, call_item("a")), completed(call_item("a"))]
+    events: list[TResponseStreamEvent] = [done(0, call_item("a")), completed(call_item("a"))]
     assert all(new is old for new, old in zip(renamed("hello", *events), events, strict=True))

@@ -7,9 +7,10 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
-from agents import Model, ModelResponse, UserError
+from agents import Agent, Model, ModelResponse, Runner, UserError
 from agents.exceptions import ModelBehaviorError
 from agents.items import TResponseStreamEvent
+from agents.result import RunResultStreaming
 from openai.types.responses import ResponseErrorEvent
 
 from shared.settings import Settings
@@ -168,6 +169,32 @@ async def test_the_connection_is_closed_when_the_listener_goes(
     closed = await endpoint.left()
     assert closed.closed_at is not None
     assert closed.closed_at - left_at < 1
+
+
+async def test_the_sdk_passes_our_error_on(model: Model, endpoint: Endpoint) -> None:
+    endpoint.replies(ONE_TO_FOUR.ends_at(2))
+    run = Runner.run_streamed(Agent("plain", model=model), "hello")
+    with pytest.raises(ModelIncomplete):
+        await drain(run)
+    assert run.final_output is None
+
+
+async def test_cancelling_a_run_of_the_sdk_closes_the_connection(any_model: Model, endpoint: Endpoint) -> None:
+    endpoint.replies(ONE_TO_FOUR.waits_at(2))
+    run = Runner.run_streamed(Agent("plain", model=any_model), "hello")
+    draining = asyncio.create_task(drain(run))
+    await endpoint.reached(tokens=2)
+    run.cancel()
+    cancelled_at = time.time()
+    closed = await endpoint.left()
+    await draining
+    assert closed.closed_at is not None
+    assert closed.closed_at - cancelled_at < 1
+
+
+async def drain(run: RunResultStreaming) -> None:
+    async for _ in run.stream_events():
+        pass
 
 
 class Says(Model):
