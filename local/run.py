@@ -19,11 +19,12 @@ _KILLED_AT_ONCE = 130
 
 def run(plan: Callable[[LocalSettings], Plan], *, data_dir: Path) -> int:
     """The exit code: 0 after a clean stop, 1 where the system cannot run, 130 after a second Ctrl-C."""
-    signals = StopSignals()
+    signals, console = StopSignals(), Console()
     try:
         signals.listen()
-        _live(plan, data_dir.absolute(), signals)
+        _live(plan, data_dir.absolute(), signals, console)
     except KeyboardInterrupt:
+        console.say("Stopped.")
         return _KILLED_AT_ONCE if signals.hurried else 0
     except CannotRun as reason:
         print(reason, file=sys.stderr)
@@ -32,9 +33,8 @@ def run(plan: Callable[[LocalSettings], Plan], *, data_dir: Path) -> int:
     return 1
 
 
-def _live(plan: Callable[[LocalSettings], Plan], data_dir: Path, signals: StopSignals) -> NoReturn:
+def _live(plan: Callable[[LocalSettings], Plan], data_dir: Path, signals: StopSignals, console: Console) -> NoReturn:
     begin = time.monotonic()
-    console = Console()
     settings = read_settings()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = LockFile(data_dir / "lock", refusal=f"The system in {data_dir} is already running: stop it first.")
@@ -49,5 +49,4 @@ def _live(plan: Callable[[LocalSettings], Plan], data_dir: Path, signals: StopSi
         raise
     finally:
         system.stop(hurried=lambda: signals.hurried)
-        console.say("Stopped.")
         lock.release()

@@ -122,6 +122,15 @@ def test_an_environment_that_cannot_work_is_said_in_one_line(data: Path, name: s
         assert "hush" not in system.text
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to be hidden from Postgres")
+def test_root_on_a_machine_without_user_namespaces_is_told_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "unshare").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "unshare").chmod(0o755)
+    with start(tmp_path / "data", PATH=f"{tmp_path}:{os.environ['PATH']}") as system:
+        assert system.wait() == 1
+        assert system.text.startswith("Postgres runs neither as root nor")
+
+
 @pytest.mark.parametrize(
     ("role", "said"),
     [("migrations", "could not be brought up to date"), ("worker", "worker-1 ended with exit code 1 before")],
