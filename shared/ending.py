@@ -25,7 +25,7 @@ async def closing_events(database: Database, run: Run, fold: Fold) -> list[Event
         rows = await messages.some(connection, run.user_id, run.conversation_id, open_ids)
     stored = {row["id"]: row["item"] for row in rows}
     return [
-        item_event("thread.item.done", visible(stored[item_id])) if item_id in stored else _retraction(fold, item_id)
+        item_event("thread.item.done", visible(stored[item_id])) if item_id in stored else retraction(fold, item_id)
         for item_id in open_ids
     ]
 
@@ -43,7 +43,7 @@ async def end_log(log: EventLog, database: Database, run: Run) -> None:
     await log.seal(run.id, [*records, End(run.status)])
 
 
-def _retraction(fold: Fold, item_id: str) -> Event:
+def retraction(fold: Fold, item_id: str) -> Event:
     """Take the item off the screen; the simple dialect, which has no items, takes the text back."""
-    told = messages.readable(fold.item(item_id))
+    told = fold.shows(item_id) and messages.readable(fold.item(item_id))
     return Event(removed_event(item_id).chatkit, (frame(type="retract"),) if told else ())

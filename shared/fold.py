@@ -6,6 +6,7 @@ with the stored messages (promise P2).
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,8 @@ class Fold:
     def __init__(self) -> None:
         self._shown: dict[str, Shown] = {}
         self.error = False
+        self.loose: Counter[bytes] = Counter()
+        """How often each event or frame was said that belongs to no item."""
         self.status: str | None = None
 
     def apply(self, record: Record) -> None:
@@ -53,7 +56,12 @@ class Fold:
                 if shown := self._shown.get(item_id):
                     shown.extend(content_index, json.loads(text))
             case Event(chatkit) if chatkit:
-                self._event(json.loads(chatkit))
+                event = json.loads(chatkit)
+                self._event(event)
+                if not event["type"].startswith("thread.item."):
+                    self.loose[chatkit] += 1
+            case Event(_, simple):
+                self.loose.update(simple)
             case End(status):
                 self.status = status
             case _:
@@ -62,6 +70,18 @@ class Fold:
     def items(self) -> list[Item]:
         """Every item now shown, open ones with what they have so far."""
         return [shown.settled() for shown in self._shown.values()]
+
+    def ids(self) -> list[str]:
+        """The ids of all items now shown."""
+        return list(self._shown)
+
+    def shows(self, item_id: str) -> bool:
+        """Whether the item is on the screen."""
+        return item_id in self._shown
+
+    def is_open(self, item_id: str) -> bool:
+        """Whether the item was begun and is not done."""
+        return self._shown[item_id].open
 
     def item(self, item_id: str) -> Item:
         """One of them, by its id."""
@@ -124,10 +144,9 @@ def _update(item: Item, update: dict[str, Any]) -> None:
         case "assistant_message.content_part.annotation_added":
             annotations = _part(item, update["content_index"]).setdefault("annotations", [])
             annotations.insert(update["annotation_index"], update["annotation"])
-        case "workflow.task.added":
-            item["workflow"]["tasks"].insert(update["task_index"], update["task"])
-        case "workflow.task.updated":
-            item["workflow"]["tasks"][update["task_index"]] = update["task"]
+        case "workflow.task.added" | "workflow.task.updated":
+            # The SDK serialises a workflow after it has grown: a task may have been in `added` already.
+            item["workflow"]["tasks"][update["task_index"] : update["task_index"] + 1] = [update["task"]]
         case "widget.root.updated":
             item["widget"] = update["widget"]
         case "widget.component.updated":

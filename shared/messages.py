@@ -45,6 +45,14 @@ WHERE m.conversation_id = %(conversation_id)s AND m.id = %(id)s
   AND c.id = m.conversation_id AND c.user_id = %(user_id)s AND EXISTS (SELECT FROM fence)
 """
 
+_DELETE_EARLIER = f"""
+WITH fence AS ({FENCE})
+DELETE FROM messages
+WHERE run_id = %(run_id)s AND attempt > 0 AND attempt < %(attempt)s
+  AND (%(ids)s::text[] IS NULL OR id = ANY(%(ids)s)) AND EXISTS (SELECT FROM fence)
+RETURNING id
+"""
+
 _PAGE = """
 SELECT m.* FROM messages m JOIN conversations c ON c.id = m.conversation_id
 WHERE m.conversation_id = %(conversation_id)s AND c.user_id = %(user_id)s
@@ -129,6 +137,13 @@ async def delete(connection: Connection, writer: Writer, conversation_id: str, i
     """Delete one message; one that is not there is no error, as in the SDK's own stores."""
     parameters = {"run_id": writer.run_id, "attempt": writer.attempt, "user_id": writer.user_id}
     await connection.execute(_DELETE, {**parameters, "conversation_id": conversation_id, "id": item_id})
+
+
+async def delete_earlier(connection: Connection, writer: Writer, item_ids: list[str] | None) -> list[str]:
+    """Delete what earlier attempts of this run stored, all of it or these; the ids that went."""
+    parameters = {"run_id": writer.run_id, "attempt": writer.attempt, "ids": item_ids}
+    rows = await (await connection.execute(_DELETE_EARLIER, parameters)).fetchall()
+    return [row["id"] for row in rows]
 
 
 async def one(connection: Connection, user_id: str, conversation_id: str, item_id: str) -> Row:

@@ -34,18 +34,28 @@ class Settings(BaseSettings):
     gemini_api_key: SecretStr | None = None
     gemini_model: str | None = None
     model_idle_timeout: float = Field(default=60.0, gt=0)
+    models: Annotated[tuple[str, ...], NoDecode] = ()
+    """More models that a message may ask for, beside the default one."""
+    tool_choices: Annotated[tuple[str, ...], NoDecode] = ()
+    """Tools that a message may ask for; the default agent's own unless told otherwise."""
 
+    chatkit_domain_key: str | None = None
+    """The key of this domain for OpenAI's ChatKit component; with it, /component.html shows the real one."""
     chatkit_server: str | None = None
     chatkit_context: str | None = None
     busy_policy: BusyPolicy = "auto"
 
     run_deadline: float = Field(default=900.0, gt=0)
     """How long a run may take, counted from its admission."""
+    call_timeout: float = Field(default=30.0, gt=0)
+    """How long a request waits for a team's code that answers with JSON."""
     log_tail: float = Field(default=3600.0, gt=0)
     """How long an ended run's event log is kept in Redis."""
     max_turns: int = Field(default=25, gt=0)
     history_tokens: int = Field(default=30_000, gt=0)
     """What of a conversation's past the default agent's model is given, at most."""
+    drain_seconds: float = Field(default=30.0, ge=0)
+    """How long a stopping worker lets its runs end before it hands them over where they are."""
     worker_slots: int = Field(default=100, gt=0)
     """Runs that one worker process carries out at once."""
     ping_interval: float = Field(default=15.0, gt=0)
@@ -54,7 +64,7 @@ class Settings(BaseSettings):
     max_text_length: int = Field(default=100_000, gt=0)
     log_level: str = "INFO"
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "models", "tool_choices", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

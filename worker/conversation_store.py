@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import structlog
 from chatkit.store import NotFoundError, Store, StoreItemType
 from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
 from psycopg import Error as PostgresError
 from psycopg_pool import PoolTimeout
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from shared import attachments, messages
 from shared.conversations import Conversations, save_fields
@@ -21,6 +22,8 @@ from shared.errors import NotFound, StaleAttempt
 from shared.ids import new_id
 from shared.wire import to_stored
 from worker.current_run import CurrentRun, StoreClosed, current_run
+
+logger = structlog.get_logger()
 
 _ITEM: TypeAdapter[ThreadItem] = TypeAdapter(ThreadItem)
 _ATTACHMENT: TypeAdapter[Attachment] = TypeAdapter(Attachment)
@@ -49,7 +52,7 @@ class ConversationStore(Store[Any]):
         return new_id(_PREFIXES["thread"])
 
     def generate_item_id(self, item_type: StoreItemType, thread: ThreadMetadata, context: Any) -> str:
-        return new_id(_PREFIXES[item_type])
+        return current_run().mint(_PREFIXES[item_type])
 
     async def load_thread(self, thread_id: str, context: Any) -> ThreadMetadata:
         with _ours() as current:
@@ -83,8 +86,7 @@ class ConversationStore(Store[Any]):
                 hidden=True,
                 reader=current.writer,
             )
-        items = [_ITEM.validate_python(row["item"]) for row in page.rows]
-        return Page(data=items, has_more=page.has_more, after=page.after)
+        return Page(data=known(page.rows), has_more=page.has_more, after=page.after)
 
     async def load_threads(self, limit: int, after: str | None, order: str, context: Any) -> Page[ThreadMetadata]:
         with _ours() as current:
@@ -102,7 +104,9 @@ class ConversationStore(Store[Any]):
     async def load_item(self, thread_id: str, item_id: str, context: Any) -> ThreadItem:
         async with self._using() as (current, connection):
             row = await messages.one(connection, current.run.user_id, thread_id, item_id)
-        return _ITEM.validate_python(row["item"])
+        if not (items := known([row])):
+            raise NotFoundError
+        return items[0]
 
     async def delete_thread(self, thread_id: str, context: Any) -> None:
         with _ours(write=True) as current:
@@ -150,6 +154,17 @@ def _ours(*, write: bool = False) -> Iterator[CurrentRun]:
     except (PostgresError, PoolTimeout, StaleAttempt) as error:
         current.failure = current.failure or error
         raise
+
+
+def known(rows: list[Row]) -> list[ThreadItem]:
+    """The rows as thread items; one of a type that this version of ChatKit does not know stays in its row, unread."""
+    items = []
+    for row in rows:
+        try:
+            items.append(_ITEM.validate_python(row["item"]))
+        except ValidationError:
+            logger.warning("item cannot be read", item=row["id"], type=row["type"])
+    return items
 
 
 def _thread(row: Row) -> ThreadMetadata:

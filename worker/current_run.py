@@ -37,6 +37,11 @@ class CurrentRun:
     """Append a record to the run's log."""
     open: bool = True
     """False once the attempt's store is closed."""
+    journal: Any = None
+    """The attempt's Journal; Any, because the journal knows the run and not the other way round."""
+    on_pause_point: Callable[[], None] | None = None
+    on_stop_asked: Callable[[], None] | None = None
+    """Called when the database says, before the bell does, that the user has asked for a Stop."""
     failure: Exception | None = None
     """An infrastructure failure, kept because the SDK's loop turns every exception into an error event."""
     results: list[Cancellable] = field(default_factory=list)
@@ -44,12 +49,33 @@ class CurrentRun:
     """Finished tool calls (name, args, result) that no stored assistant message carries yet."""
     threads: dict[str, ThreadMetadata] = field(default_factory=dict)
     """Threads as they were last loaded or saved: what differs is what a save writes."""
+    retracted: set[str] = field(default_factory=set)
+    """Ids that were taken back: none of them is used again."""
+    _minted: dict[str, int] = field(default_factory=dict)
     turn_starts_at: int = 0
     """How many of the agent's input items are history."""
 
     @property
     def writer(self) -> Writer:
         return Writer(self.run.id, self.run.attempt, self.run.user_id)
+
+    def mint(self, prefix: str) -> str:
+        """The run's next id of this kind: the same in every attempt, but for those that were retracted."""
+        while True:
+            number = self._minted[prefix] = self._minted.get(prefix, 0) + 1
+            item_id = f"{prefix}_{self.run.id.removeprefix('run_')}_{number}"
+            if item_id not in self.retracted:
+                return item_id
+
+    def pause_point(self) -> None:
+        """A turn boundary: where a draining worker may hand the run over with nothing half done."""
+        if self.on_pause_point is not None:
+            self.on_pause_point()
+
+    def stop_asked(self) -> None:
+        """The user has asked for a Stop, and this attempt is the first here to know."""
+        if self.on_stop_asked is not None:
+            self.on_stop_asked()
 
     def take_tool_calls(self) -> list[dict[str, Any]]:
         """The finished calls, once."""
@@ -58,6 +84,11 @@ class CurrentRun:
 
 
 _current: ContextVar[CurrentRun] = ContextVar("current_run")
+
+
+def current_run_or_none() -> CurrentRun | None:
+    """The run of this task, if it belongs to one."""
+    return _current.get(None)
 
 
 def current_run() -> CurrentRun:

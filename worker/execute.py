@@ -13,32 +13,27 @@ from typing import Any
 import structlog
 from chatkit.errors import ErrorCode
 from chatkit.server import ChatKitServer
-from chatkit.types import (
-    AssistantMessageContentPartTextDelta,
-    ErrorEvent,
-    ThreadItemUpdatedEvent,
-    ThreadStreamEvent,
-)
+from chatkit.types import ErrorEvent
 
 from shared import messages
-from shared.database import Database
-from shared.ending import closing_events
+from shared.database import AWAY, Database
 from shared.errors import StaleAttempt
 from shared.event_log import EventLog
 from shared.fold import item_event
 from shared.logging import described
 from shared.queue import Queue
-from shared.records import Delta, End, Event, Record
-from shared.runs import Runs, RunStatus
+from shared.records import End, Event, Record
+from shared.runs import RunKind, Runs, RunStatus
 from shared.tables import Run
-from shared.wire import json_string, to_wire
 from worker import runner
 from worker.current_run import CurrentRun, carrying_out
+from worker.journal import Journal
 from worker.log_writer import Flusher, LogWriter
-from worker.narration import Narration
+from worker.recovery import forget_leftovers, recover
 from worker.request import events_of
 from worker.slots import Attempt
 from worker.stop import StopReason
+from worker.voice import Voice
 
 logger = structlog.get_logger()
 
@@ -58,6 +53,11 @@ class Room:
     build_context: Any
 
 
+FAILED = ErrorEvent(code=ErrorCode.STREAM_ERROR, allow_retry=True)
+TOO_LONG = ErrorEvent(message="This answer took too long and was ended.", allow_retry=True)
+INFRASTRUCTURE = (*AWAY, StaleAttempt)
+
+
 class Abandoned(Exception):
     """Our own infrastructure failed under the attempt: the run goes back to the queue."""
 
@@ -66,12 +66,9 @@ async def execute_run(room: Room, attempt: Attempt) -> None:
     """From claimed to ended, or given back."""
     run = attempt.run
     writer = LogWriter(room.flusher, run, lambda: _prelude(room, run))
-    attempt.current = current = CurrentRun(run, writer.append)
     deadline = asyncio.get_running_loop().call_later(_seconds_left(run), attempt.stop, StopReason.DEADLINE)
     try:
-        await writer.open()
-        with carrying_out(current):
-            status = await _answer(room, attempt, writer)
+        status = await _answer(room, attempt, writer)
         if await _finish(room, attempt, status):
             writer.append(End(status))
             await writer.settled(FINAL_FLUSH_SECONDS)
@@ -90,59 +87,61 @@ async def execute_run(room: Room, attempt: Attempt) -> None:
 
 async def _answer(room: Room, attempt: Attempt, writer: LogWriter) -> RunStatus:
     """Say everything the server says; the status the run has earned by it."""
-    voice = Voice(room.database, writer, attempt)
+    current = CurrentRun(attempt.run, say=lambda record: voice.tell(record))  # noqa: PLW0108  (made next)
+    voice = Voice(room.database, writer, current)
+    attempt.begin(current)
     try:
-        async for event in events_of(room.server, room.build_context, attempt.run):
-            await voice.say(event)
-    except Exception as error:
-        if voice.current.failure is None:
-            logger.error("answer failed", run=attempt.run.id, attempt=attempt.run.attempt, **described(error))
-            await voice.say(ErrorEvent(code=ErrorCode.STREAM_ERROR, allow_retry=True))
+        with carrying_out(current):
+            await _begin(room, current, writer, voice)
+            await _say_everything(room, current, voice)
     except asyncio.CancelledError:
         if attempt.stopped not in (StopReason.USER, StopReason.DEADLINE):
             raise
         _forget_cancellation()
-    if writer.stale.is_set():
+    except Exception as error:
+        current.failure = current.failure or (error if isinstance(error, INFRASTRUCTURE) else None)
+        if current.failure is None:
+            logger.error("answer failed", run=attempt.run.id, attempt=attempt.run.attempt, **described(error))
+            await voice.say(FAILED)
+    if writer.stale.is_set() or isinstance(current.failure, StaleAttempt):
         raise StaleAttempt(attempt.run.id)
-    if voice.current.failure is not None:
-        raise Abandoned(type(voice.current.failure).__name__)
-    match attempt.stopped:
-        case StopReason.USER:
-            status = RunStatus.CANCELLED
-        case StopReason.DEADLINE:
-            await voice.say(ErrorEvent(message="This answer took too long and was ended.", allow_retry=True))
-            status = RunStatus.FAILED
-        case _:
-            status = RunStatus.FAILED if writer.fold.error else RunStatus.COMPLETED
+    if current.failure is not None:
+        raise Abandoned(type(current.failure).__name__)
+    if attempt.stopped is StopReason.DEADLINE:
+        await voice.say(TOO_LONG)
+    status = _status(attempt, writer)
+    if status is RunStatus.COMPLETED and attempt.run.attempt > 1:
+        await forget_leftovers(room.database, current, writer)
     await voice.close()
     return status
 
 
-class Voice:
-    """Puts a run's events into its log, in both dialects."""
+async def _begin(room: Room, current: CurrentRun, writer: LogWriter, voice: Voice) -> None:
+    """Open the log and the journal; a later attempt goes on from what they hold."""
+    current.journal = journal = Journal(room.database, current)
+    await writer.open()
+    if current.run.attempt > 1:
+        await journal.load()
+        voice.repeats = await recover(room.database, current, writer)
 
-    def __init__(self, database: Database, writer: LogWriter, attempt: Attempt) -> None:
-        assert attempt.current is not None
-        self.current = attempt.current
-        self._database, self._writer, self._narration = database, writer, Narration()
 
-    async def say(self, event: ThreadStreamEvent) -> None:
-        """One event of the server's. An error closes what is open first: half an answer never stands as a whole."""
-        match event:
-            case ThreadItemUpdatedEvent(item_id=item_id, update=AssistantMessageContentPartTextDelta() as update):
-                self._narration.told(item_id, update.delta)
-                self._writer.append(Delta(item_id, update.content_index, json_string(update.delta)))
-                return
-            case ErrorEvent():
-                if self.current.failure is not None:
-                    return
-                await self.close()
-        self._writer.append(Event(to_wire(event), self._narration.frames(event)))
+async def _say_everything(room: Room, current: CurrentRun, voice: Voice) -> None:
+    if current.run.kind == RunKind.ACTION and current.run.attempt > 1:
+        # A custom action may have done anything: it is not run twice (promise P3).
+        await voice.say(FAILED)
+        return
+    async for event in events_of(room.server, room.build_context, current):
+        await voice.say(event)
 
-    async def close(self) -> None:
-        """Close what is open: done if it was stored, removed if it was not."""
-        for event in await closing_events(self._database, self.current.run, self._writer.fold):
-            self._writer.append(event)
+
+def _status(attempt: Attempt, writer: LogWriter) -> RunStatus:
+    match attempt.stopped:
+        case StopReason.USER:
+            return RunStatus.CANCELLED
+        case StopReason.DEADLINE:
+            return RunStatus.FAILED
+        case _:
+            return RunStatus.FAILED if writer.fold.error else RunStatus.COMPLETED
 
 
 async def _finish(room: Room, attempt: Attempt, status: RunStatus) -> bool:

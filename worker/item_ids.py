@@ -18,12 +18,14 @@ from chatkit.types import (
     ThreadStreamEvent,
 )
 
+from worker.current_run import CurrentRun
+
 
 class ItemIds:
     """The ids of one run's items: give it the server's events in order."""
 
-    def __init__(self, run_id: str) -> None:
-        self._run_id, self._made = run_id, 0
+    def __init__(self, current: CurrentRun) -> None:
+        self._current = current
         self._open: dict[str, str] = {}
         self._done: set[str] = set()
 
@@ -53,10 +55,10 @@ class ItemIds:
                 return event
 
     def _fresh(self, item_id: str) -> str:
-        if item_id and item_id != FAKE_RESPONSES_ID and item_id not in self._done:
+        good = item_id and item_id != FAKE_RESPONSES_ID
+        if good and item_id not in self._done and item_id not in self._current.retracted:
             return item_id
-        self._made += 1
-        return f"msg_{self._run_id.removeprefix('run_')}_{self._made}"
+        return self._current.mint("msg")
 
 
 def _with_id(

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 
@@ -13,15 +14,17 @@ from shared.channels import Inbox
 from shared.logging import configure
 from shared.queue import BELL
 from shared.settings import Settings
-from worker import lease
 from worker.doorbell import Doorbell
+from worker.model import UnusableModel
+from worker.server import UnusableServer
 from worker.slots import Slots
 from worker.stop import StopReason
 from worker.wiring import Wiring, wired
 
 logger = structlog.get_logger()
 
-DRAIN_SECONDS = 10.0
+HAND_OVER_SECONDS = 5.0
+"""For what a drain stops at last: giving runs back takes one statement each."""
 
 
 def main() -> int:
@@ -30,6 +33,9 @@ def main() -> int:
     configure(settings.log_level, process="worker")
     try:
         asyncio.run(work(settings))
+    except (UnusableServer, UnusableModel) as reason:
+        print(reason, file=sys.stderr)
+        return 1
     except PoolTimeout:
         logger.error("Postgres cannot be reached: is DATABASE_URL right, and the server up?")
         return 1
@@ -46,10 +52,11 @@ async def work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     async with wired(settings) as wiring:
         tasks = [asyncio.create_task(task) for task in _duties(wiring)]
+        wiring.leases.watch()
         logger.info("worker ready", owner=wiring.owner, model=settings.model_name)
         waiting = asyncio.create_task(stopping.wait())
         done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        await wiring.slots.close(DRAIN_SECONDS)
+        await wiring.slots.drain(patience=settings.drain_seconds, grace=HAND_OVER_SECONDS)
         for task in (waiting, *tasks):
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -64,7 +71,7 @@ def _duties(wiring: Wiring) -> list[Coroutine[None, None, None]]:
     return [
         wiring.doorbell.async_run(),
         listen(wiring),
-        lease.renew_for_ever(wiring.renewals, wiring.slots),
+        wiring.leases.keep(),
         wiring.sweeper.run(),
         wiring.room.queue.keep_seen(),
     ]

@@ -1,14 +1,17 @@
 """The agent runner that every server's `Runner` calls go through.
 
 `agents.run.set_default_agent_runner` is the SDK's seam for it (experimental: pinned by tests/contract). An
-unmodified server gets from here: an end to its model calls when its run is stopped, its usage counted, and
-its tool calls told in the simple dialect and kept with the message that follows them.
+unmodified server gets from here: the journal, an end to its model calls when its run is stopped, its usage
+counted, and its tool calls told in the simple dialect and kept with the message that follows them.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from agents import Agent, RunHooks, RunResultStreaming, Tool
+from agents import Agent, RunConfig, RunHooks, RunResultStreaming, Tool
 from agents.run import AgentRunner, set_default_agent_runner
 from agents.run_context import RunContextWrapper
 from agents.tool_context import ToolContext
@@ -16,21 +19,27 @@ from agents.tool_context import ToolContext
 from shared.records import Event
 from shared.simple import frame
 from shared.wire import clean
-from worker.current_run import CurrentRun, current_run
+from worker.current_run import CurrentRun, current_run_or_none
+from worker.journaled_model import JournaledModel
+from worker.journaled_tool import journaled, listening, path_of_task
 
 
-class ToolNarration(RunHooks[Any]):
-    """Tells each tool call of a run as it starts and as it ends; every hook is the server's own as well."""
+class SeamHooks(RunHooks[Any]):
+    """Tells each tool call as it starts and as it ends, and the journal whose turn it is; then the server's own."""
 
-    def __init__(self, current: CurrentRun, own: RunHooks[Any] | None) -> None:
-        self._current, self._own = current, own or RunHooks[Any]()
-        self.on_llm_start = self._own.on_llm_start  # type: ignore[method-assign]
+    def __init__(self, current: CurrentRun, model: JournaledModel, own: RunHooks[Any] | None) -> None:
+        self._current, self._model, self._own = current, model, own or RunHooks[Any]()
         self.on_llm_end = self._own.on_llm_end  # type: ignore[method-assign]
         self.on_agent_start = self._own.on_agent_start  # type: ignore[method-assign]
         self.on_agent_end = self._own.on_agent_end  # type: ignore[method-assign]
         self.on_handoff = self._own.on_handoff  # type: ignore[method-assign]
 
+    async def on_llm_start(self, context: RunContextWrapper[Any], agent: Agent[Any], *asked: Any) -> None:
+        self._model.turn_of(agent)
+        await self._own.on_llm_start(context, agent, *asked)
+
     async def on_tool_start(self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Tool) -> None:
+        journaled(tool)
         self._current.say(Event(simple=(frame(type="tool_call", name=tool.name, args=_arguments(context)),)))
         await self._own.on_tool_start(context, agent, tool)
 
@@ -44,25 +53,44 @@ class ToolNarration(RunHooks[Any]):
 class RunRunner(AgentRunner):
     """The SDK's own runner, with this run's hooks and a handle to end it."""
 
+    def __init__(self, *, idle_timeout: float) -> None:
+        self._idle_timeout = idle_timeout
+
     async def run(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> Any:
-        current = _current()
-        if current is not None:
-            kwargs["hooks"] = ToolNarration(current, kwargs.get("hooks"))
-        return await super().run(starting_agent, input, **kwargs)
+        current = current_run_or_none()
+        if current is None:
+            return await super().run(starting_agent, input, **kwargs)
+        with self._seam(current, kwargs):
+            return await super().run(starting_agent, input, **kwargs)
 
     def run_streamed(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResultStreaming:
-        current = _current()
+        current = current_run_or_none()
         if current is None:
             return super().run_streamed(starting_agent, input, **kwargs)
-        kwargs["hooks"] = ToolNarration(current, kwargs.get("hooks"))
-        result = super().run_streamed(starting_agent, input, **kwargs)
+        with self._seam(current, kwargs):
+            result = super().run_streamed(starting_agent, input, **kwargs)
         current.results.append(result)
         return result
 
+    @contextmanager
+    def _seam(self, current: CurrentRun, kwargs: dict[str, Any]) -> Iterator[None]:
+        """Put the journal between this call and its models and tools; tasks begun in the body know its path."""
+        path = current.journal.next_path(path_of_task.get())
+        config = kwargs.get("run_config") or RunConfig()
+        model = JournaledModel(current.journal, path, config, current, idle_timeout=self._idle_timeout)
+        kwargs["run_config"] = replace(config, model=model)
+        kwargs["hooks"] = SeamHooks(current, model, kwargs.get("hooks"))
+        listening(kwargs.get("context"))
+        token = path_of_task.set(path)
+        try:
+            yield
+        finally:
+            path_of_task.reset(token)
 
-def install() -> None:
-    """Make it the runner of this process."""
-    set_default_agent_runner(RunRunner())
+
+def install(*, idle_timeout: float) -> None:
+    """Make it the runner of this process; models of a team's own may be silent for `idle_timeout` seconds."""
+    set_default_agent_runner(RunRunner(idle_timeout=idle_timeout))
 
 
 def usage(current: CurrentRun) -> dict[str, int] | None:
@@ -72,13 +100,6 @@ def usage(current: CurrentRun) -> dict[str, int] | None:
         return None
     names = ("requests", "input_tokens", "output_tokens", "total_tokens")
     return {name: sum(getattr(count, name) for count in counts) for name in names}
-
-
-def _current() -> CurrentRun | None:
-    try:
-        return current_run()
-    except LookupError:
-        return None
 
 
 def _arguments(context: RunContextWrapper[Any]) -> Any:

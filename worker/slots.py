@@ -1,30 +1,39 @@
 """The runs that this worker is carrying out: started, counted, stopped, waited for."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from shared.logging import described
+from shared.runs import RunKind
 from shared.tables import Run
-from worker.current_run import CurrentRun
+from worker.current_run import CurrentRun, StoreClosed
 from worker.stop import StopReason
 
 logger = structlog.get_logger()
 
 
 class Attempt:
-    """One run in work: its task, and the reason it is being stopped for, if it is."""
+    """One run in work: its task, and the reason it is being stopped for, if it is.
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    `lease_until` is when the lease may lapse, by this process's monotonic clock: past it nothing may be written.
+    """
+
+    def __init__(self, run: Run, lease_until: float) -> None:
+        self.run, self.lease_until = run, lease_until
         self.current: CurrentRun | None = None
         self.stopped: StopReason | None = None
+        self.draining = False
         self.finished = False
         """The record has its terminal status: only the log's end remains to be written."""
         self.task: asyncio.Task[None] | None = None
-        self.lease_good_until = time.monotonic()
+
+    def begin(self, current: CurrentRun) -> None:
+        """The attempt has a state now, which a stop must reach."""
+        self.current = current
+        current.on_pause_point = self._pause
+        current.on_stop_asked = lambda: self.stop(StopReason.USER)
 
     def stop(self, reason: StopReason) -> None:
         """Stop it once. Unless it is the user's Stop, the attempt's store closes first: nothing half-said lands."""
@@ -36,6 +45,12 @@ class Attempt:
             for result in self.current.results:
                 result.cancel()
         self.task.cancel()
+
+    def _pause(self) -> None:
+        """Between two turns nothing is half done: a draining worker hands the run over here."""
+        if self.draining and self.run.kind == RunKind.RESPOND:
+            self.stop(StopReason.SHUTDOWN)
+            raise StoreClosed(self.run.id)
 
 
 class Slots:
@@ -56,9 +71,10 @@ class Slots:
     def attempts(self) -> list[Attempt]:
         return list(self._attempts.values())
 
-    def start(self, run: Run) -> None:
+    def start(self, run: Run, *, lease_until: float) -> None:
         """Carry the claimed run out in a task of its own."""
-        attempt = Attempt(run)
+        attempt = Attempt(run, lease_until)
+        attempt.draining = self.closed
         self._attempts[run.id] = attempt
         attempt.task = asyncio.create_task(self._carry_out(attempt), name=run.id)
 
@@ -67,12 +83,18 @@ class Slots:
         if attempt := self._attempts.get(run_id):
             attempt.stop(reason)
 
-    async def close(self, seconds: float) -> None:
-        """Take nothing more, stop what is in work, and wait for it at most so long."""
+    async def drain(self, *, patience: float, grace: float) -> None:
+        """Take nothing more; let runs end, or hand them over at a turn's end, and after the patience where they are."""
         self.closed = True
-        tasks = [attempt.task for attempt in self.attempts if attempt.task is not None]
+        for attempt in self.attempts:
+            attempt.draining = True
+        await self._wait(patience)
         for attempt in self.attempts:
             attempt.stop(StopReason.SHUTDOWN)
+        await self._wait(grace)
+
+    async def _wait(self, seconds: float) -> None:
+        tasks = [attempt.task for attempt in self.attempts if attempt.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 
@@ -84,5 +106,5 @@ class Slots:
         except Exception as error:
             logger.error("attempt failed", run=attempt.run.id, attempt=attempt.run.attempt, **described(error))
         finally:
-            del self._attempts[attempt.run.id]
+            self._attempts.pop(attempt.run.id, None)
             self._on_free()

@@ -32,7 +32,7 @@ WHERE id IN (
     SELECT id FROM runs
     WHERE (status = 'running' AND lease_until < clock_timestamp()
            AND (cancel_requested_at IS NOT NULL OR crashes + 1 >= %(crashes)s OR deadline < clock_timestamp()))
-       OR (status = 'queued' AND deadline < clock_timestamp())
+       OR (status = 'queued' AND (deadline < clock_timestamp() OR cancel_requested_at IS NOT NULL))
     FOR UPDATE SKIP LOCKED LIMIT %(limit)s
 ) RETURNING *
 """

@@ -11,20 +11,17 @@ from typing import Any
 
 from agents import TResponseInputItem
 from chatkit.agents import simple_to_agent_input
-from chatkit.types import ThreadItem
 from psycopg.types.json import Json
-from pydantic import TypeAdapter
 
 from shared.database import Database, Row
 from shared.errors import StaleAttempt
 from shared.messages import FENCE
+from worker.conversation_store import known
 from worker.current_run import current_run
 
 MAX_MESSAGES = 400
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb; counting exactly would need each provider's own tokenizer."""
-
-_ITEMS: TypeAdapter[list[ThreadItem]] = TypeAdapter(list[ThreadItem])
 
 _SAVE = f"""
 WITH fence AS ({FENCE})
@@ -35,7 +32,7 @@ ON CONFLICT (run_id) DO UPDATE SET items = excluded.items, position = excluded.p
 """
 
 _MESSAGES = """
-SELECT m.run_id, m.item FROM messages m JOIN conversations c ON c.id = m.conversation_id
+SELECT m.id, m.type, m.run_id, m.item FROM messages m JOIN conversations c ON c.id = m.conversation_id
 WHERE m.conversation_id = %(conversation_id)s AND c.user_id = %(user_id)s
   AND m.run_id IS DISTINCT FROM %(run_id)s
 ORDER BY m.position DESC LIMIT %(limit)s
@@ -87,8 +84,7 @@ class Turns:
 
 
 async def _rebuilt(rows: list[Row]) -> list[TResponseInputItem]:
-    items = _ITEMS.validate_python([row["item"] for row in reversed(rows)])
-    rebuilt: list[TResponseInputItem] = await simple_to_agent_input(items)
+    rebuilt: list[TResponseInputItem] = await simple_to_agent_input(known(list(reversed(rows))))
     return rebuilt
 
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,17 +19,20 @@ from shared.ids import new_id
 from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect
-from shared.runs import Runs
+from shared.runs import RunKind, Runs
 from shared.settings import Settings
 from worker import runner
 from worker.agent import build_agent
+from worker.calls import execute_call
 from worker.conversation_store import ConversationStore
 from worker.doorbell import Doorbell
 from worker.execute import Room, execute_run
+from worker.lease import Leases, good_until
 from worker.log_writer import Flusher
 from worker.model import build_model
 from worker.responder import TodoServer
-from worker.slots import Slots
+from worker.server import load_context, load_server
+from worker.slots import Attempt, Slots
 from worker.sweeper import Sweeper
 from worker.turns import Turns
 
@@ -43,13 +47,13 @@ class Wiring:
     doorbell: Doorbell
     sweeper: Sweeper
     channels: Channels
-    renewals: Database
+    leases: Leases
 
 
 @asynccontextmanager
 async def wired(settings: Settings) -> AsyncIterator[Wiring]:
     """A worker's parts, connected; everything is closed at the end. Raises what Postgres or Redis raise."""
-    runner.install()
+    runner.install(idle_timeout=settings.model_idle_timeout)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings.database_url))
         renewals = await stack.enter_async_context(Database(settings.database_url, min_size=1, max_size=2))
@@ -65,17 +69,24 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
         flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail))
         store = ConversationStore(database)
         server = build_server(settings, database, store)
-        room = Room(database, runs, log, flusher, queue, server, build_context=lambda context: context)
-        slots = Slots(settings.worker_slots, partial(execute_run, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
+        room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
+        slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
         doorbell = Doorbell(
             arq_redis, claiming(runs, slots, owner), free=lambda: slots.free, slots=settings.worker_slots
         )
-        yield Wiring(owner, room, slots, doorbell, Sweeper(database, log, queue), channels, renewals)
+        yield Wiring(owner, room, slots, doorbell, Sweeper(database, log, queue), channels, Leases(renewals, slots))
+
+
+async def execute(room: Room, attempt: Attempt) -> None:
+    """Carry out one claimed run of whatever kind."""
+    await (execute_call if attempt.run.kind == RunKind.CALL else execute_run)(room, attempt)
 
 
 def build_server(settings: Settings, database: Database, store: ConversationStore) -> ChatKitServer[Any]:
-    """The ChatKitServer that answers: the todo agent."""
+    """The ChatKitServer that answers: a team's own, or the todo agent. Raises UnusableServer and UnusableModel."""
+    if settings.chatkit_server:
+        return load_server(settings.chatkit_server, store=store, attachment_store=None)
     agent = build_agent(build_model(settings), database)
     turns = Turns(database, budget=settings.history_tokens)
     return TodoServer(store, agent=agent, turns=turns, max_turns=settings.max_turns)
@@ -86,6 +97,7 @@ def claiming(runs: Runs, slots: Slots, owner: str) -> Callable[[str], Any]:
 
     async def claim(run_id: str) -> None:
         with suppress(NotClaimable):
-            slots.start(await runs.claim(run_id, owner))
+            asked_at = time.monotonic()
+            slots.start(await runs.claim(run_id, owner), lease_until=good_until(asked_at))
 
     return claim

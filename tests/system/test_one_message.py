@@ -5,7 +5,10 @@ from tests.sse import frames, text_of, user_message
 
 
 def test_the_simple_dialect_streams_an_answer_with_its_tool_calls(house: House) -> None:
-    with house.client("simple") as client, client.stream("POST", "/chatkit", json={"message": "add buy milk"}) as answer:
+    with (
+        house.client("simple") as client,
+        client.stream("POST", "/chatkit", json={"message": "add buy milk"}) as answer,
+    ):
         assert answer.status_code == 200
         received = list(frames(answer.iter_lines()))
     types = [frame.data["type"] for frame in received if isinstance(frame.data, dict)]

@@ -10,6 +10,7 @@ from chatkit.agents import AgentContext
 from shared import tasks
 from shared.context import RequestContext
 from shared.database import Connection, Database, Row
+from worker.effects import finish_in, idempotent
 
 Context = RunContextWrapper[AgentContext[RequestContext]]
 
@@ -20,11 +21,15 @@ def task_tools(database: Database) -> list[Tool]:
     """The five tools on this database's tasks. Each answers with a task, a list of tasks, or an error, as JSON."""
 
     async def change(make: Callable[[Connection], Awaitable[Row | None]]) -> str:
-        async with database.connection() as connection:
+        # The row and the journal's record of the call are one: a call that is not recorded has done nothing.
+        async with database.transaction() as connection:
             row = await make(connection)
-        return _json(tasks.public(row)) if row else _json({"error": "There is no task with this id."})
+            result = _json(tasks.public(row)) if row else _json({"error": "There is no task with this id."})
+            await finish_in(connection, result)
+        return result
 
     @function_tool
+    @idempotent
     async def add_task(context: Context, title: str) -> str:
         """Add a task to the user's list.
 
@@ -36,11 +41,13 @@ def task_tools(database: Database) -> list[Tool]:
         return await change(lambda connection: tasks.add(connection, _user(context), title))
 
     @function_tool
+    @idempotent
     async def list_tasks(context: Context) -> str:
         """List the user's tasks with their ids, done and open ones."""
         return _json([tasks.public(row) for row in await tasks.of_user(database, _user(context))])
 
     @function_tool
+    @idempotent
     async def update_task(context: Context, task_id: str, title: str) -> str:
         """Give a task another title.
 
@@ -53,6 +60,7 @@ def task_tools(database: Database) -> list[Tool]:
         return await change(lambda connection: tasks.rename(connection, _user(context), task_id, title))
 
     @function_tool
+    @idempotent
     async def complete_task(context: Context, task_id: str) -> str:
         """Mark a task as done.
 
@@ -62,6 +70,7 @@ def task_tools(database: Database) -> list[Tool]:
         return await change(lambda connection: tasks.complete(connection, _user(context), task_id))
 
     @function_tool
+    @idempotent
     async def delete_task(context: Context, task_id: str) -> str:
         """Delete a task for good.
 

@@ -1,0 +1,145 @@
+"""The model of every `Runner` call: asks the agent's own model once, records what it said, and says it again.
+
+Set as the run configuration's model, it overrides every agent's; the agent whose turn it is comes from the
+runner's hook, and its own model is found as the SDK would have found it. Nothing of a response is shown as
+done before the response is committed: `output_item.done` waits, text does not.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
+
+from agents import Agent, Model, ModelResponse, ModelSettings, RunConfig
+from agents.items import TResponseStreamEvent
+from agents.models.default_models import get_default_model_settings
+from openai.types.responses import (
+    Response,
+    ResponseCompletedEvent,
+    ResponseFunctionToolCall,
+    ResponseOutputItemDoneEvent,
+)
+from pydantic_core import to_jsonable_python
+
+from worker.checked_model import CheckedModel
+from worker.current_run import CurrentRun
+from worker.journal import Journal
+from worker.model_response import whole_response
+from worker.replay import replayed
+
+
+class JournalMismatch(Exception):
+    """The recorded response was given to another question: a deploy changed the prompt. Never a mixed answer."""
+
+
+class JournaledModel(Model):
+    """One `Runner` call's models, at one path of the journal."""
+
+    def __init__(
+        self, journal: Journal, path: str, config: RunConfig, current: CurrentRun, *, idle_timeout: float
+    ) -> None:
+        self._journal, self._path, self._config, self._current = journal, path, config, current
+        self._idle_timeout = idle_timeout
+        self._agent: Agent[Any] | None = None
+        self._n = -1
+
+    def turn_of(self, agent: Agent[Any]) -> None:
+        """The next model call is this agent's: the runner's hook says so just before it."""
+        self._agent = agent
+        self._n += 1
+
+    async def stream_response(
+        self,
+        system_instructions: str | None,
+        input: Any,
+        model_settings: ModelSettings,
+        tools: Any,
+        output_schema: Any,
+        handoffs: Any,
+        tracing: Any,
+        **options: Any,
+    ) -> AsyncIterator[TResponseStreamEvent]:
+        n = self._n
+        fingerprint = _fingerprint(self._agent, system_instructions, input, tools, handoffs, output_schema)
+        recorded = self._journal.step(self._path, n)
+        if recorded is not None:
+            if recorded["fingerprint"] != fingerprint:
+                raise JournalMismatch
+            response = Response.model_validate(recorded["response"])
+            self._learn(n, response)
+            for event in replayed(response):
+                yield event
+            return
+        self._current.pause_point()
+        held: list[TResponseStreamEvent] = []
+        events = self._inner().stream_response(
+            system_instructions,
+            input,
+            self._settings(model_settings),
+            tools,
+            output_schema,
+            handoffs,
+            tracing,
+            **options,
+        )
+        async with aclosing(cast(Any, events)) as stream:
+            async for event in stream:
+                if isinstance(event, ResponseOutputItemDoneEvent):
+                    held.append(event)
+                elif isinstance(event, ResponseCompletedEvent):
+                    if not event.response.output and held:
+                        event.response.output = [cast(Any, done).item for done in held]
+                    response = event.response
+                    await self._journal.record_step(self._path, n, fingerprint, _dump(response))
+                    self._learn(n, response)
+                    for done in held:
+                        yield done
+                    yield event
+                else:
+                    yield event
+
+    async def get_response(self, *arguments: Any, **options: Any) -> ModelResponse:
+        """A whole response at once, through the same journal."""
+        return await whole_response(self.stream_response(*arguments, **options))
+
+    def __getattr__(self, name: str) -> Any:
+        # The SDK asks some models what they support: the agent's own model answers.
+        return getattr(self._inner(), name)
+
+    def _learn(self, n: int, response: Response) -> None:
+        calls = [item for item in response.output if isinstance(item, ResponseFunctionToolCall)]
+        self._journal.learn_calls(self._path, n, [call.call_id for call in calls])
+
+    def _inner(self) -> Model:
+        """The model the SDK would have asked (agents.run_internal.turn_preparation.get_model)."""
+        chosen = self._config.model or (self._agent.model if self._agent is not None else None)
+        model = chosen if isinstance(chosen, Model) else self._config.model_provider.get_model(chosen)
+        return model if isinstance(model, CheckedModel) else CheckedModel(model, idle_timeout=self._idle_timeout)
+
+    def _settings(self, settings: ModelSettings) -> ModelSettings:
+        """With the defaults of the agent's model, which the SDK leaves out for a model that is given as an object."""
+        chosen = self._config.model or (self._agent.model if self._agent is not None else None)
+        if isinstance(chosen, Model):
+            return settings
+        defaults = get_default_model_settings(chosen) if chosen else get_default_model_settings()
+        untouched = self._agent is not None and self._agent.model_settings == defaults
+        return defaults.resolve(settings) if untouched else settings
+
+
+def _dump(response: Response) -> dict[str, Any]:
+    return response.model_dump(mode="json", warnings=False)
+
+
+def _fingerprint(agent: Agent[Any] | None, *question: Any) -> str:
+    """What the model was asked, as a hash: instructions, input, the names of tools and handoffs, the output type."""
+    system_instructions, asked, tools, handoffs, output_schema = question
+    parts = [
+        agent.name if agent else None,
+        system_instructions,
+        to_jsonable_python(asked, fallback=str),
+        [getattr(tool, "name", str(tool)) for tool in tools],
+        [getattr(handoff, "tool_name", str(handoff)) for handoff in handoffs],
+        output_schema.name() if output_schema else None,
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

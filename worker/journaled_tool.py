@@ -1,0 +1,148 @@
+"""Tools that are run once: a finished call answers from the journal, an unfinished one as it has declared.
+
+A tool is wrapped where it stands, the first time any run is about to invoke it; the wrapper finds the run it
+works for through the current task. So function tools, agents as tools and MCP tools are all covered, whatever
+way a server came by them, and outside a run a tool is what it was.
+"""
+
+import asyncio
+from contextvars import ContextVar
+from typing import Any
+
+from agents import FunctionTool
+from agents.tool_context import ToolContext
+from chatkit.agents import AgentContext, ClientToolCall
+from chatkit.types import ThreadMetadata, ThreadStreamEvent
+from pydantic import TypeAdapter
+
+from shared.wire import clean
+from worker.current_run import current_run_or_none
+from worker.effects import Effect, Invocation, effect_of, entering, leaving
+from worker.journal import Journal, Place
+
+OUTCOME_UNKNOWN = (
+    "The outcome of this call is unknown: it was interrupted while it ran, and it may have taken effect. "
+    "It was not repeated. Tell the user, and check before you try again."
+)
+
+path_of_task: ContextVar[str] = ContextVar("journal_path", default="")
+"""The path of the `Runner` call that the current task belongs to."""
+
+_said: ContextVar[list[ThreadStreamEvent] | None] = ContextVar("said_by_tool", default=None)
+
+_EVENT: TypeAdapter[ThreadStreamEvent] = TypeAdapter(ThreadStreamEvent)
+_THREAD_FIELDS = {"title", "status", "metadata", "allowed_image_domains"}
+
+
+def journaled(tool: object) -> None:
+    """Wrap the tool, once."""
+    if isinstance(tool, FunctionTool) and not isinstance(tool.on_invoke_tool, _Journaled):
+        tool.on_invoke_tool = _Journaled(tool.on_invoke_tool, tool.name, effect_of(tool))
+
+
+def listening(context: object) -> None:
+    """Hear what tools say through this agent context, so that it can be said again with their result."""
+    if isinstance(context, AgentContext) and not isinstance(context._events, _HeardQueue):
+        heard: _HeardQueue = _HeardQueue()
+        while not context._events.empty():
+            heard.put_nowait(context._events.get_nowait())
+        context._events = heard
+
+
+class _HeardQueue(asyncio.Queue[Any]):
+    """An agent context's queue that remembers what the current tool call has put."""
+
+    async def put(self, item: Any) -> None:
+        said = _said.get()
+        if said is not None:
+            said.append(item)
+        await super().put(item)
+
+
+class _Journaled:
+    """A tool's invoker with the journal around it."""
+
+    def __init__(self, invoke: Any, name: str, effect: Effect) -> None:
+        self._invoke, self._name, self._effect = invoke, name, effect
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._invoke, name)
+
+    async def __call__(self, context: ToolContext[Any], arguments: str) -> Any:
+        current = current_run_or_none()
+        journal: Journal | None = current.journal if current is not None else None
+        place = journal.place(path_of_task.get(), context.tool_call_id) if journal is not None else None
+        if current is None or journal is None or place is None:
+            return await self._invoke(context, arguments)
+        recorded = journal.call(place)
+        if recorded is not None and recorded["outcome"] is not None:
+            return await _say_again(context, recorded["outcome"])
+        if recorded is not None and self._effect is Effect.NOT_REPEATABLE:
+            await journal.finish(place, {"result": OUTCOME_UNKNOWN})
+            return OUTCOME_UNKNOWN
+        current.pause_point()
+        if not await journal.begin(place, self._name):
+            current.stop_asked()
+            # The task is cancelled where it waits.
+            await asyncio.Event().wait()
+        return await self._run(context, arguments, journal, place)
+
+    async def _run(self, context: ToolContext[Any], arguments: str, journal: Journal, place: Place) -> Any:
+        thread = _thread(context)
+        before = thread.model_dump(mode="json", include=_THREAD_FIELDS) if thread else {}
+        said: list[ThreadStreamEvent] = []
+        heard, entered = _said.set(said), entering(Invocation(journal, place))
+        path = path_of_task.set(f"{place.path}/{place.n}.{place.index}")
+        try:
+            result = await self._invoke(context, arguments)
+        finally:
+            path_of_task.reset(path)
+            leaving(entered)
+            _said.reset(heard)
+        await journal.finish(place, _outcome(result, said, context, before))
+        return result
+
+
+def _outcome(
+    result: Any, said: list[ThreadStreamEvent], context: ToolContext[Any], before: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything a call did to its run: result, events, client tool call, changes to the thread."""
+    outcome: dict[str, Any] = {"result": result if isinstance(result, str) else _plain(result)}
+    if said:
+        outcome["events"] = [event.model_dump(mode="json", by_alias=True, exclude_none=True) for event in said]
+    if isinstance(context.context, AgentContext) and context.context.client_tool_call:
+        outcome["client_tool_call"] = context.context.client_tool_call.model_dump(mode="json")
+    thread = _thread(context)
+    after = thread.model_dump(mode="json", include=_THREAD_FIELDS) if thread else {}
+    if changed := {name: value for name, value in after.items() if before.get(name) != value}:
+        outcome["thread"] = changed
+    return outcome
+
+
+async def _say_again(context: ToolContext[Any], outcome: dict[str, Any]) -> Any:
+    """Do to the run what the call did, without the call."""
+    agent_context = context.context
+    if isinstance(agent_context, AgentContext):
+        for event in outcome.get("events", ()):
+            await agent_context.stream(_EVENT.validate_python(event))
+        if call := outcome.get("client_tool_call"):
+            agent_context.client_tool_call = ClientToolCall.model_validate(call)
+        if changed := outcome.get("thread"):
+            thread = agent_context.thread
+            updated = ThreadMetadata.model_validate({**thread.model_dump(mode="json"), **changed})
+            for name in changed:
+                setattr(thread, name, getattr(updated, name))
+    return outcome["result"]
+
+
+def _thread(context: ToolContext[Any]) -> ThreadMetadata | None:
+    return context.context.thread if isinstance(context.context, AgentContext) else None
+
+
+def _plain(result: Any) -> Any:
+    """A result that is no string, as JSON; where it is none, as the words the model would be sent."""
+    if hasattr(result, "model_dump"):
+        return clean(result.model_dump(mode="json"))
+    if result is None or isinstance(result, bool | int | float | list | dict):
+        return clean(result)
+    return clean(str(result))
