@@ -4,17 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from api import chatkit, conversations, dev, health, runs
+from api import chatkit, conversations, dev, health, pages, runs
 from api.admission import Admission
 from api.auth import Authenticator
 from api.cancel import Cancel
@@ -37,18 +35,17 @@ from shared.settings import Settings
 logger = structlog.get_logger()
 
 EXPOSED_HEADERS = ["X-Run-Id", "X-Thread-Id", "Content-Location", "Retry-After"]
-PLAYGROUND = Path(__file__).parent / "playground"
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. `app.state.closing`, once set, ends every open stream."""
     app = FastAPI(title="ChatKit runs", lifespan=partial(_lifespan, settings=settings), openapi_url=None)
     app.state.closing = asyncio.Event()
-    for router in (chatkit.router, runs.router, conversations.router, health.router):
+    for router in (chatkit.router, runs.router, conversations.router, health.router, pages.router):
         app.include_router(router)
     if settings.dev_token:
         app.include_router(dev.router)
-    app.mount("/", StaticFiles(directory=PLAYGROUND, html=True), name="playground")
+    app.mount("/", pages.Pages(settings), name="pages")
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

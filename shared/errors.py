@@ -8,7 +8,9 @@ Problem                       what goes over the wire as application/problem+jso
 ├── TooLarge            413
 ├── Invalid             422   IdempotencyMismatch
 ├── TooMany             429
-└── Unavailable         503
+├── NotOffered          501
+├── Unavailable         503
+└── TooLate             504
 
 RunError                      what ends an attempt, never shown to a user
 ├── NotClaimable              someone has the run, or it has ended
@@ -97,6 +99,14 @@ class Unavailable(Problem):
 
     def __init__(self, detail: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class NotOffered(Problem):
+    status, type, title = 501, "not-offered", "This assistant does not offer that."
+
+
+class TooLate(Problem):
+    status, type, title = 504, "too-late", "No answer came in time."
 
 
 class RunError(Exception):
