@@ -41,8 +41,6 @@ class Settings(BaseSettings):
 
     chatkit_domain_key: str | None = None
     """The key of this domain for OpenAI's ChatKit component; with it, /component.html shows the real one."""
-    chatkit_domain_key: str | None = None
-    """The key of this domain for OpenAI's ChatKit component; with it, /component.html shows the real one."""
     chatkit_server: str | None = None
     chatkit_context: str | None = None
     busy_policy: BusyPolicy = "auto"
