@@ -34,6 +34,7 @@ def environment(
         "HOST": settings.host,
         "PORT": str(port),
         "PUBLIC_URL": settings.public_url or f"http://localhost:{port}",
+        "DRAIN_SECONDS": str(settings.drain_seconds),
         "DEV_TOKEN": "1" if settings.dev_token else "0",
         "BETTER_AUTH_SECRET": secret,
         "PYTHONUNBUFFERED": "1",

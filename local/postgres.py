@@ -112,6 +112,7 @@ def _run(command: list[str], text: str = "") -> None:
         stdin.seek(0)
         # A child of ours rather than subprocess.run, so that it ends with us as well.
         child = Child(command, stdin=stdin, output=subprocess.PIPE)
-    words = child.output.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
+    with child.output as output:
+        words = output.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
     if child.wait() != 0:
         raise CannotRun(f"Postgres could not make its database: {words[-1]}")

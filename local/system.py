@@ -22,6 +22,7 @@ from local.settings import LocalSettings
 
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 15.0
+"""For a program that has ended its answers, and for a server."""
 _LOOK_SECONDS = 0.1
 
 
@@ -73,8 +74,8 @@ class System:
 
     def stop(self, *, hurried: Callable[[], bool]) -> None:
         """Programs first, then the servers that they use; kills what is still there when someone is in a hurry."""
-        self._end([self._migrations, *self._programs], hurried)
-        self._end(self._servers, hurried)
+        self._end([self._migrations, *self._programs], self._settings.drain_seconds + _STOP_SECONDS, hurried)
+        self._end(self._servers, _STOP_SECONDS, hurried)
 
     def _start_servers(self) -> None:
         if self._settings.database_url is not None:
@@ -99,10 +100,10 @@ class System:
                 raise CannotRun(f"The system was not ready within {_READY_SECONDS:.0f} s; /readyz said: {answer}")
             time.sleep(_LOOK_SECONDS)
 
-    def _end(self, parts: Sequence[Keepable], hurried: Callable[[], bool]) -> None:
+    def _end(self, parts: Sequence[Keepable], patience: float, hurried: Callable[[], bool]) -> None:
         for part in parts:
             part.ask_to_stop()
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + patience
         while any(part.alive for part in parts) and time.monotonic() < deadline and not hurried():
             time.sleep(0.01)
         for part in parts:

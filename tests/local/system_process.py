@@ -59,8 +59,9 @@ class SystemProcess:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.text += line
+        with self.process.stdout as lines:
+            for line in lines:
+                self.text += line
 
 
 @contextmanager

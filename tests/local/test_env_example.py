@@ -1,0 +1,24 @@
+""".env.example and the code agree on every name and every default."""
+
+import re
+
+import pytest
+
+from local.settings import ROOT, LocalSettings
+from shared.settings import Settings
+
+FIELDS = {name.upper(): field for model in (LocalSettings, Settings) for name, field in model.model_fields.items()}
+DOCUMENTED = dict(re.findall(r"^#?([A-Z][A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+OF_COMPOSE = {"POSTGRES_PASSWORD"}
+
+
+def test_every_name_that_is_read_is_documented_and_no_other() -> None:
+    assert set(DOCUMENTED) - OF_COMPOSE == set(FIELDS)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, field in FIELDS.items() if field.default))
+def test_a_default_is_documented_as_it_is(name: str) -> None:
+    default = FIELDS[name].default
+    if not isinstance(default, str | int | float):
+        pytest.skip("it has no default")
+    assert type(default)(DOCUMENTED[name]) == default
