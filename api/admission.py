@@ -91,16 +91,15 @@ class Admission:
     async def admit(self, submission: Submission, prelude: Prelude) -> Run:
         """The queued run, or the one that the same Idempotency-Key admitted before.
 
-        Raises NotFound, ConversationBusy, ConversationLocked, IdempotencyMismatch.
+        Raises NotFound, ConversationBusy, ConversationLocked, IdempotencyMismatch, and what the prelude refuses.
         """
-        run_id = new_id("run")
-        give_up = time.monotonic() + INTERRUPT_SECONDS
+        run_id, begun = new_id("run"), time.monotonic()
         while True:
             try:
                 run, events = await self._commit(run_id, submission, prelude)
                 break
             except ConversationBusy:
-                await self._make_way(submission, prelude.conversation_id, give_up)
+                await self._make_way(submission, prelude, time.monotonic() - begun)
         if events is not None:
             await self._announce(run, events)
         return run
@@ -118,7 +117,7 @@ class Admission:
                 conversation_id=prelude.conversation_id,
                 kind=prelude.kind,
                 request={**submission.kept(), **prelude.request, "created": _text(prelude.created)},
-                deadline=self._deadline,
+                deadline=prelude.deadline or self._deadline,
             )
             events = await prelude.apply(connection, Writer(run_id, 0, user_id))
             if submission.idempotency_key:
@@ -136,16 +135,18 @@ class Admission:
         except REDIS_AWAY as error:
             logger.warning("run cannot be announced", run=run.id, error=type(error).__name__)
 
-    async def _make_way(self, submission: Submission, conversation_id: str, give_up: float) -> None:
+    async def _make_way(self, submission: Submission, prelude: Prelude, waited: float) -> None:
         """The conversation is answering: refuse, or ask that answer to end. Raises ConversationBusy."""
         user_id = submission.principal.user_id
-        active = await self._runs.active(user_id, conversation_id)
+        active = await self._runs.active(user_id, prelude.conversation_id or "")
         if active is None:
             return
+        impatient = waited >= prelude.patience
         reject = submission.resumable if self._busy_policy == "auto" else self._busy_policy == "reject"
-        if reject or time.monotonic() > give_up:
+        if waited > INTERRUPT_SECONDS or (reject and impatient):
             raise ConversationBusy(active)
-        await self._cancel(user_id, active)
+        if impatient:
+            await self._cancel(user_id, active)
         await asyncio.sleep(0.05)
 
 
@@ -164,11 +165,13 @@ async def _recall(connection: Connection, submission: Submission) -> Run | None:
 
 
 async def _open_conversation(connection: Connection, user_id: str, prelude: Prelude) -> None:
+    if prelude.conversation_id is None:
+        return
     if prelude.created:
         await conversations.insert(connection, user_id, prelude.conversation_id)
         return
     row = await conversations.lock(connection, user_id, prelude.conversation_id)
-    if row["status"]["type"] != "active":
+    if prelude.speaks and row["status"]["type"] != "active":
         raise ConversationLocked
 
 

@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api import chatkit, conversations, dev, health, pages, runs
 from api.admission import Admission
 from api.auth import Authenticator
+from api.calls import Calls
 from api.cancel import Cancel
 from api.dependencies import House
 from api.protocol import Protocol
@@ -74,7 +75,16 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(partial(arq_redis.aclose, close_connection_pool=True))
         log = EventLog(events, channels, tail=settings.log_tail)
         queue, all_runs, all_conversations = Queue(arq_redis), Runs(database), Conversations(database)
-        cancel = Cancel(database, log, queue)
+        cancel, watch = Cancel(database, log, queue), Watch(all_runs)
+        admission = Admission(
+            database,
+            log,
+            queue,
+            cancel,
+            deadline=settings.run_deadline,
+            tail=settings.log_tail,
+            busy_policy=settings.busy_policy,
+        )
         app.state.house = House(
             settings=settings,
             authenticator=Authenticator(settings),
@@ -83,17 +93,10 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             runs=all_runs,
             queue=queue,
             cancel=cancel,
-            admission=Admission(
-                database,
-                log,
-                queue,
-                cancel,
-                deadline=settings.run_deadline,
-                tail=settings.log_tail,
-                busy_policy=settings.busy_policy,
-            ),
+            admission=admission,
             protocol=Protocol(database, all_conversations, cancel),
-            relay=Relay(log, Watch(all_runs), database, settings.ping_interval),
+            call=Calls(admission, log, all_runs, watch, timeout=settings.call_timeout),
+            relay=Relay(log, watch, database, settings.ping_interval),
             closing=app.state.closing,
         )
         logger.info("api ready", port=settings.port)

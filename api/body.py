@@ -6,9 +6,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 from starlette.requests import Request
 
-from shared.errors import Invalid, MalformedBody, TooLarge
+from shared.errors import Invalid, MalformedBody, NotFound, TooLarge
 
 T = TypeVar("T")
+
+ID_FIELDS = {"thread_id", "item_id", "item_ids", "attachment_id", "attachments", "after"}
 
 
 async def read(request: Request, *, limit: int) -> bytes:
@@ -25,16 +27,30 @@ async def read(request: Request, *, limit: int) -> bytes:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object in the body. Raises MalformedBody, or Invalid for text that cannot be stored."""
+    """The JSON object in the body. Raises MalformedBody, or for a NUL what `refuse_nul` raises."""
     try:
         parsed = from_json(body, allow_inf_nan=False)
     except (ValueError, RecursionError):
         raise MalformedBody from None
     if not isinstance(parsed, dict):
         raise MalformedBody("The body must be a JSON object.")
-    if b"\\u0000" in body and _has_nul(parsed):
-        raise Invalid("The text contains a NUL character, which cannot be stored.")
+    if b"\\u0000" in body:
+        refuse_nul(parsed)
     return parsed
+
+
+def refuse_nul(value: Any, *, name: str = "") -> None:
+    """No database keeps a NUL: an id with one is nobody's (NotFound), any other text is not valid (Invalid)."""
+    match value:
+        case str() if "\x00" in value:
+            raise NotFound if name in ID_FIELDS else Invalid("The text contains a NUL, which cannot be stored.")
+        case dict():
+            for key, inner in value.items():
+                refuse_nul(key)
+                refuse_nul(inner, name=key)
+        case list():
+            for inner in value:
+                refuse_nul(inner, name=name)
 
 
 def validate(adapter: TypeAdapter[T], value: Any) -> T:
@@ -44,15 +60,3 @@ def validate(adapter: TypeAdapter[T], value: Any) -> T:
     except ValidationError as error:
         fields = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
         raise Invalid("Not valid: " + ", ".join(fields)[:500]) from None
-
-
-def _has_nul(value: Any) -> bool:
-    match value:
-        case str():
-            return "\x00" in value
-        case dict():
-            return any(_has_nul(part) for pair in value.items() for part in pair)
-        case list():
-            return any(_has_nul(part) for part in value)
-        case _:
-            return False

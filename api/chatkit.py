@@ -1,12 +1,23 @@
 """POST /chatkit: answer now, or admit a run and relay it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, assert_never, get_args
 
 from chatkit.types import (
+    AttachmentsCreateReq,
+    AttachmentsDeleteReq,
     ChatKitReq,
+    ErrorEvent,
+    InputTranscribeReq,
+    ItemsFeedbackReq,
+    NonStreamingReq,
     StreamingReq,
+    ThreadsAddClientToolOutputReq,
+    ThreadsAddStructuredInputReq,
     ThreadsAddUserMessageReq,
     ThreadsCreateReq,
+    ThreadsCustomActionReq,
+    ThreadsRetryAfterItemReq,
+    ThreadsSyncCustomActionReq,
     UserMessageInput,
     is_streaming_req,
 )
@@ -15,28 +26,21 @@ from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 
 from api import body as bodies
+from api import calls, continuation
 from api.admission import Submission
 from api.dependencies import CurrentHouse, CurrentPrincipal, House
 from api.event_stream import EventStream
-from api.prelude import Prelude, first_message, next_message
+from api.prelude import Prelude, Refused, first_message, next_message
 from api.relay import Dialect
 from api.simple import SIMPLE_REQUEST
 from shared.errors import Invalid, TooLarge, UnknownType
-from shared.identity import Principal
 from shared.records import START
+from shared.wire import to_wire
 
 router = APIRouter()
 
 _REQUEST: TypeAdapter[ChatKitReq] = TypeAdapter(ChatKitReq)
-_TYPES = {
-    "threads.get_by_id",
-    "threads.create",
-    "threads.list",
-    "threads.add_user_message",
-    "threads.update",
-    "threads.delete",
-    "items.list",
-}
+_TYPES = {request.model_fields["type"].default for request in (*get_args(StreamingReq), *get_args(NonStreamingReq))}
 
 MAX_KEY = 200
 
@@ -68,11 +72,9 @@ async def chatkit(
     chatkit_request = _chatkit_request(parsed)
     if is_streaming_req(chatkit_request):
         return await _stream(house, submission, _prelude(house, chatkit_request), Dialect.CHATKIT)
-    return await _answer(house, principal, chatkit_request)
-
-
-async def _answer(house: House, principal: Principal, request: Any) -> Response:
-    return JSONResponse(await house.protocol.answer(principal.user_id, request))
+    if (call := _call(house, chatkit_request)) is not None:
+        return JSONResponse(await house.call(submission, call))
+    return JSONResponse(await house.protocol.answer(principal.user_id, chatkit_request))
 
 
 async def _simple(house: House, submission: Submission, parsed: dict[str, Any]) -> Response:
@@ -83,7 +85,10 @@ async def _simple(house: House, submission: Submission, parsed: dict[str, Any]) 
 
 
 async def _stream(house: House, submission: Submission, prelude: Prelude, dialect: Dialect) -> Response:
-    run = await house.admission.admit(submission, prelude)
+    try:
+        run = await house.admission.admit(submission, prelude)
+    except Refused as refused:
+        return refusal(refused.message)
     return EventStream(
         run,
         house.relay.follow(run, START, dialect),
@@ -104,8 +109,40 @@ def _prelude(house: House, request: StreamingReq) -> Prelude:
             return first_message(_checked(house, params.input))
         case ThreadsAddUserMessageReq(params=params):
             return next_message(params.thread_id, _checked(house, params.input))
+        case ThreadsAddClientToolOutputReq(params=params):
+            return continuation.tool_output(params.thread_id, params.result)
+        case ThreadsAddStructuredInputReq(params=params):
+            return continuation.structured_input(params)
+        case ThreadsRetryAfterItemReq(params=params):
+            return continuation.retry(params)
+        case ThreadsCustomActionReq(params=params):
+            return continuation.action(params)
         case _:
-            raise UnknownType
+            assert_never(request)
+
+
+def _call(house: House, request: NonStreamingReq) -> Prelude | None:
+    """The request as a call of a team's code; None where the API answers by itself."""
+    match request:
+        case ThreadsSyncCustomActionReq(params=params):
+            return calls.sync_action(params)
+        case InputTranscribeReq(params=params):
+            return calls.transcription(params)
+        case ItemsFeedbackReq(params=params):
+            return calls.feedback_given(params)
+        case AttachmentsCreateReq(params=params) if house.settings.chatkit_server:
+            return calls.attachment_created(params)
+        case AttachmentsDeleteReq(params=params) if house.settings.chatkit_server:
+            return calls.attachment_deleted(params.attachment_id)
+        case _:
+            return None
+
+
+def refusal(message: str) -> Response:
+    """A stream that says no, and ends: a ChatKit client shows it, and its conversation is as it was."""
+    event = to_wire(ErrorEvent(message=message, allow_retry=False))
+    headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+    return Response(b"data: %s\n\n: end failed\n\n" % event, media_type="text/event-stream", headers=headers)
 
 
 def _checked(house: House, message: UserMessageInput) -> UserMessageInput:

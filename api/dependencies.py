@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from api.admission import Admission
 from api.auth import Authenticator
+from api.calls import Calls
 from api.cancel import Cancel
 from api.protocol import Protocol
 from api.relay import Relay
@@ -33,6 +34,7 @@ class House:
     cancel: Cancel
     admission: Admission
     protocol: Protocol
+    call: Calls
     relay: Relay
     closing: asyncio.Event
 

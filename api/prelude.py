@@ -1,7 +1,7 @@
-"""What each streaming request does before anyone answers, inside the admission's transaction."""
+"""What a streaming request does before anyone answers, inside the admission's transaction; and what is said."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,17 @@ from shared.runs import RunKind
 from shared.wire import to_stored, to_wire
 
 
+class Refused(Exception):
+    """The request asks for what the conversation is not waiting for. Nothing is stored.
+
+    A ChatKit client understands stream events alone here, so it is told in one; `message` is written for its user.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
 async def _nothing(_: Connection, __: Writer) -> list[Record]:
     return []
 
@@ -35,11 +46,17 @@ class Prelude:
     at once. `created` is set for a new conversation: the event that announces it.
     """
 
-    conversation_id: str
+    conversation_id: str | None
     kind: RunKind
     request: dict[str, Any] = field(default_factory=dict)
     created: bytes | None = None
     apply: Callable[[Connection, Writer], Awaitable[list[Record]]] = _nothing
+    speaks: bool = False
+    """The user says something: a conversation that is locked or closed takes it no more."""
+    patience: float = 0.0
+    """Seconds for which the answer before this one may still be ending, before it counts as in the way."""
+    deadline: float | None = None
+    """Seconds the run may take, where they are not the usual ones."""
 
 
 def first_message(message: UserMessageInput) -> Prelude:
@@ -47,10 +64,7 @@ def first_message(message: UserMessageInput) -> Prelude:
     conversation_id = new_id("thr")
     # Naive local time, as the SDK writes it: ChatKit's own arithmetic on it would fail with a time zone.
     thread = Thread(id=conversation_id, created_at=datetime.now(), items=Page())
-    prelude = next_message(conversation_id, message)
-    return Prelude(
-        conversation_id, prelude.kind, prelude.request, to_wire(ThreadCreatedEvent(thread=thread)), prelude.apply
-    )
+    return replace(next_message(conversation_id, message), created=to_wire(ThreadCreatedEvent(thread=thread)))
 
 
 def next_message(conversation_id: str, message: UserMessageInput) -> Prelude:
@@ -69,4 +83,4 @@ def next_message(conversation_id: str, message: UserMessageInput) -> Prelude:
         await messages.save(connection, writer, conversation_id, to_stored(item))
         return [Event(to_wire(ThreadItemDoneEvent(item=item)))]
 
-    return Prelude(conversation_id, RunKind.RESPOND, {"message_id": item.id}, apply=say)
+    return Prelude(conversation_id, RunKind.RESPOND, {"message_id": item.id}, apply=say, speaks=True)

@@ -22,6 +22,7 @@ from shared.tables import Run
 from shared.wire import to_wire
 from worker.current_run import CurrentRun, carrying_out
 from worker.execute import Room
+from worker.journal import Journal
 from worker.request import BuildContext, item_of, request_context
 from worker.slots import Attempt
 from worker.stop import StopReason
@@ -48,7 +49,9 @@ class Outcome:
 async def execute_call(room: Room, attempt: Attempt) -> None:
     """From claimed to ended, or given back."""
     run = attempt.run
-    attempt.current = current = CurrentRun(run, lambda _: None)
+    current = CurrentRun(run, say=lambda _: None)
+    current.journal = Journal(room.database, current)
+    attempt.begin(current)
     deadline = asyncio.get_running_loop().call_later(_seconds_left(run), attempt.stop, StopReason.DEADLINE)
     try:
         with carrying_out(current):
@@ -63,6 +66,7 @@ async def execute_call(room: Room, attempt: Attempt) -> None:
         logger.warning("call abandoned", run=run.id, error=type(current.failure).__name__)
         await room.queue.enqueue(run.id)
     elif await room.runs.finish(run, outcome.status, result=outcome.result, error=outcome.error):
+        attempt.finished = True
         await room.log.seal(run.id, [End(outcome.status)])
         await room.database.run(_FORGET_AUDIO, {"id": run.id})
 

@@ -165,6 +165,8 @@ async def _prelude(room: Room, run: Run) -> list[Record]:
     assert run.conversation_id is not None
     async with room.database.connection() as connection:
         rows = await messages.of_run(connection, run.user_id, run.conversation_id, run.id, attempt=0)
+        if replaced := run.request.get("replaced_id"):
+            rows += await messages.some(connection, run.user_id, run.conversation_id, [replaced])
     return events + [item_event("thread.item.done", messages.visible(row["item"])) for row in rows]
 
 
