@@ -16,7 +16,8 @@ class Child:
     """A started process. Terminal signals such as Ctrl-C do not reach it: it ends when its owner says so.
 
     `output` takes its stdout and stderr: a file, a file descriptor, or `subprocess.PIPE` (then read `.output`).
-    `stdin` is empty unless a file is given.
+    `stdin` is empty unless a file is given. `death_signal` is what it is sent when this process dies: the stop
+    signal, unless told otherwise.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class Child:
         stdin: int | IO[bytes] = subprocess.DEVNULL,
         env: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        death_signal: signal.Signals | None = None,
     ) -> None:
         self._stop_signal = stop_signal
+        death_signal = death_signal or stop_signal
         self._asked = False
-        start = functools.partial(_start, command, stdin=stdin, output=output, env=env, stop_signal=stop_signal)
+        start = functools.partial(_start, command, stdin=stdin, output=output, env=env, death_signal=death_signal)
         self._process = _forker().submit(start).result()
-        self._watcher = None if death.KERNEL_TELLS else death.start_watcher(self.pid, stop_signal)
+        self._watcher = None if death.KERNEL_TELLS else death.start_watcher(self.pid, death_signal)
 
     @property
     def pid(self) -> int:
@@ -104,9 +107,9 @@ def _start(
     stdin: int | IO[bytes],
     output: int | IO[bytes],
     env: Mapping[str, str] | None,
-    stop_signal: signal.Signals,
+    death_signal: signal.Signals,
 ) -> subprocess.Popen[bytes]:
-    before_exec = death.dies_with_parent(stop_signal, parent=os.getpid()) if death.KERNEL_TELLS else None
+    before_exec = death.dies_with_parent(death_signal, parent=os.getpid()) if death.KERNEL_TELLS else None
     return subprocess.Popen(
         command,
         env=env,

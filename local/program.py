@@ -1,5 +1,6 @@
 """One of our own programs, run as a child that can be started again, its output shown on the console."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -41,7 +42,8 @@ class RunningProgram:
         return self._child.returncode if self._child is not None else None
 
     def start(self) -> None:
-        self._child = Child(self._command, output=subprocess.PIPE, env=self._env)
+        # Our death takes the servers along: a program that wanted to end its answers first would wait in vain.
+        self._child = Child(self._command, output=subprocess.PIPE, env=self._env, death_signal=signal.SIGKILL)
         self._relay = self._console.relay(self.name, self._child.output)
 
     def wait(self) -> int:

@@ -59,11 +59,13 @@ def test_a_stop_ends_programs_then_servers_and_leaves_nothing(system: SystemProc
     assert "database system is shut down" in (data / "postgres.log").read_text()
 
 
-def test_a_kill_leaves_nothing_and_the_next_start_is_as_ever(system: SystemProcess, data: Path) -> None:
-    children = system.children()
-    assert len(children) > 5
-    system.process.kill()
-    eventually(lambda: not any(map(runs, children)))
+def test_a_kill_leaves_nothing_and_the_next_start_is_as_ever(data: Path) -> None:
+    with start(data, STAND_IN="stubborn") as system:
+        assert system.url
+        children = system.children()
+        assert len(children) > 5
+        system.process.kill()
+        eventually(lambda: not any(map(runs, children)))
     secret = (data / "secret").read_text()
     with start(data) as next_one:
         assert next_one.url
