@@ -1,0 +1,35 @@
+"""What the programs are told."""
+
+import os
+
+from local.plan import environment, plan
+from local.settings import LocalSettings
+
+
+def told(settings: LocalSettings) -> dict[str, str]:
+    env = environment(settings, port=8123, database_url="postgresql://ours", redis_url="unix:///ours", secret="s3")
+    return {name: value for name, value in env.items() if os.environ.get(name) != value}
+
+
+def test_the_servers_we_bring_are_the_only_ones() -> None:
+    env = told(LocalSettings(database_url=None, redis_url=None))
+    assert env["DATABASE_URL"] == env["MIGRATIONS_DATABASE_URL"] == "postgresql://ours"
+    assert env["REDIS_URL"] == env["EVENTS_REDIS_URL"] == "unix:///ours"
+
+
+def test_servers_given_by_url_leave_the_rest_of_their_names_alone() -> None:
+    env = told(LocalSettings(database_url="postgresql://theirs", redis_url="redis://theirs"))
+    assert "MIGRATIONS_DATABASE_URL" not in env
+    assert "EVENTS_REDIS_URL" not in env
+
+
+def test_the_page_can_sign_in_where_the_user_can_reach_it() -> None:
+    env = told(LocalSettings(public_url=None))
+    assert (env["PORT"], env["PUBLIC_URL"]) == ("8123", "http://localhost:8123")
+    assert (env["DEV_TOKEN"], env["BETTER_AUTH_SECRET"]) == ("1", "s3")
+    assert told(LocalSettings(public_url="https://chat.example", dev_token=False))["DEV_TOKEN"] == "0"
+
+
+def test_there_are_as_many_workers_as_asked_for() -> None:
+    names = [program.name for program in plan(LocalSettings(workers=3)).programs]
+    assert names == ["api", "worker-1", "worker-2", "worker-3"]
