@@ -7,19 +7,17 @@ import pytest
 from local.settings import ROOT, LocalSettings
 from shared.settings import Settings
 
-FIELDS = {name.upper(): field for model in (LocalSettings, Settings) for name, field in model.model_fields.items()}
 DOCUMENTED = dict(re.findall(r"^#?([A-Z][A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-DEFAULTS = {
-    name: field.default for name, field in FIELDS.items() if field.default and isinstance(field.default, str | int | float)
-}
 OF_COMPOSE = {"POSTGRES_PASSWORD"}
+
+READ = {
+    name.upper(): field.default for model in (LocalSettings, Settings) for name, field in model.model_fields.items()
+}
+DEFAULTS = {name: default for name, default in READ.items() if default and isinstance(default, str | int | float)}
 
 
 def test_every_name_that_is_read_is_documented_and_no_other() -> None:
-    assert set(DOCUMENTED) - DEFAULTS = {
-    name: field.default for name, field in FIELDS.items() if field.default and isinstance(field.default, str | int | float)
-}
-OF_COMPOSE == set(FIELDS)
+    assert set(DOCUMENTED) - OF_COMPOSE == set(READ)
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
