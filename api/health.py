@@ -33,6 +33,7 @@ async def readyz(house: CurrentHouse) -> Response:
 
 async def _holds(question: Awaitable[object]) -> bool:
     try:
-        return bool(await asyncio.wait_for(question, PATIENCE_SECONDS))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return bool(await question)
     except (*AWAY, *REDIS_AWAY, TimeoutError):
         return False

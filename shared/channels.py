@@ -48,7 +48,8 @@ class Inbox:
         """Wait for news; False after so many quiet seconds."""
         if not self._news.is_set():
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._news.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
         return self._news.is_set()
 
     def take(self) -> tuple[bool, list[bytes]]:
@@ -105,7 +106,8 @@ class Channels:
             acknowledged = self._acknowledged[name] = asyncio.Event()
             await self._send("SUBSCRIBE", name)
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(acknowledged.wait(), patience)
+            async with asyncio.timeout(patience):
+                await acknowledged.wait()
 
     async def _send(self, command: str, *names: bytes) -> None:
         """Fire and forget: while there is no connection, the next one subscribes to everything anyway."""

@@ -62,7 +62,9 @@ class Doorbell(Worker):
             await asyncio.sleep(PAUSE)
             return
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), IDLE_POLL)
+            # Not wait_for: in Python 3.11 that may swallow a cancellation that comes with the wake.
+            async with asyncio.timeout(IDLE_POLL):
+                await self._woken.wait()
 
     def _release_sem_dec_counter_on_complete(self) -> None:
         super()._release_sem_dec_counter_on_complete()

@@ -99,8 +99,13 @@ async def _answer(room: Room, attempt: Attempt, writer: LogWriter) -> RunStatus:
             raise
         _forget_cancellation()
     except Exception as error:
+        if attempt.stopped in (StopReason.SHUTDOWN, StopReason.LEASE_LOST):
+            # Whatever was made of the cancellation on the way, it is one.
+            raise asyncio.CancelledError from None
         current.failure = current.failure or (error if isinstance(error, INFRASTRUCTURE) else None)
-        if current.failure is None:
+        if attempt.stopped is not None:
+            _forget_cancellation()
+        elif current.failure is None:
             logger.error("answer failed", run=attempt.run.id, attempt=attempt.run.attempt, **described(error))
             await voice.say(FAILED)
     if writer.stale.is_set() or isinstance(current.failure, StaleAttempt):

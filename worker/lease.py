@@ -79,7 +79,8 @@ class Leases:
 
     async def _renew_and_rest(self) -> None:
         try:
-            await asyncio.wait_for(self.renew(), LEASE_SECONDS)
+            async with asyncio.timeout(LEASE_SECONDS):
+                await self.renew()
         except (*AWAY, TimeoutError) as error:
             logger.warning("leases cannot be renewed", error=type(error).__name__)
         await asyncio.sleep(INTERVAL / 2)

@@ -59,7 +59,8 @@ class LogWriter:
     async def settled(self, timeout: float) -> bool:
         """Wait until Redis has everything; False if it has not within so many seconds."""
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._settled.wait()
         return self._settled.is_set()
 
     def batch(self) -> Append | None:

@@ -33,6 +33,7 @@ from worker.model import build_model
 from worker.responder import TodoServer
 from worker.server import load_context, load_server
 from worker.slots import Attempt, Slots
+from worker.stop import tell_only_of_stop
 from worker.sweeper import Sweeper
 from worker.turns import Turns
 
@@ -69,6 +70,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
         flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail))
         store = ConversationStore(database)
         server = build_server(settings, database, store)
+        tell_only_of_stop(server)
         room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
