@@ -220,7 +220,7 @@ def ready(worker: Program) -> Program:
 
 @contextmanager
 def fault_house(
-    servers: Servers,
+    shared: Servers,
     zygotes: Zygotes,
     model: Endpoint,
     directories: pytest.TempPathFactory,
@@ -228,9 +228,11 @@ def fault_house(
     workers: int = 1,
     apis: int = 1,
     linked: bool = False,
+    servers: Servers | None = None,
     **env: str,
 ) -> Iterator[FaultHouse]:
-    """A running house; by default of a team's own server on the test's model."""
+    """A running house; by default of a team's own server on the test's model, and on the shared servers."""
+    servers = servers or shared
     env = {"CHATKIT_SERVER": TEAM, "TEAM_MODEL_URL": model.url, **env}
     database_url = servers.new_database()
     number = servers._made % 15 + 1

@@ -1,12 +1,12 @@
 """SIGKILL of a worker, at each point where it hurts (rows 1 to 7, 33)."""
 
-import itertools
 import time
 
 import pytest
 
 from tests.faults.checker import complaints, stored
 from tests.faults.house import FaultHouse, HouseOf
+from tests.faults.labels import label
 from tests.faults.report import Sighting
 from tests.faults.scripts import Call, Calls, Text, asked, first_time, story, tokens, tool_results
 from tests.faults.waiting import until
@@ -14,13 +14,6 @@ from tests.faults.waiting import until
 STEPS = "SELECT count(*) FROM run_steps WHERE run_id = %s"
 FINISHED = "SELECT count(*) FROM tool_calls WHERE run_id = %s AND outcome IS NOT NULL"
 ANSWERS = "SELECT count(*) FROM messages WHERE run_id = %s AND type = 'assistant_message'"
-
-_numbers = itertools.count()
-
-
-def label(name: str) -> str:
-    """A name that no other test has used."""
-    return f"{name}{next(_numbers)}"
 
 
 @pytest.mark.row(1)
