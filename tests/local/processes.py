@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def eventually(condition: Callable[[], object]) -> None:
-    """Waits until something holds; 30 seconds are the end of patience, not a measure."""
-    deadline = time.monotonic() + 30
+def eventually(condition: Callable[[], object], *, patience_seconds: float = 30) -> None:
+    """Waits until something holds; the patience is for a machine that is busy, and no measure."""
+    deadline = time.monotonic() + patience_seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.005)

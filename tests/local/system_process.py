@@ -37,11 +37,11 @@ class SystemProcess:
     def url(self) -> str:
         return self.find(r"open (http\S+)")
 
-    def find(self, pattern: str, *, times: int = 1) -> str:
-        """Waits until the pattern has been printed so many times, and returns the last one's first group."""
-        eventually(lambda: len(re.findall(pattern, self.text)) >= times or not self._reader.is_alive())
+    def find(self, pattern: str) -> str:
+        """Waits until the pattern has been printed, and returns the last such place: its group, or all of it."""
+        eventually(lambda: re.search(pattern, self.text) or not self._reader.is_alive(), patience_seconds=120)
         found = re.findall(pattern, self.text)
-        assert len(found) >= times, f"ended without {pattern!r}:\n{self.text}"
+        assert found, f"ended without {pattern!r}:\n{self.text}"
         return str(found[-1])
 
     def interrupt(self) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.local.processes import eventually, runs
 from tests.local.system_process import SystemProcess, running_system
@@ -33,6 +34,7 @@ def say(client: httpx.Client, message: str) -> str:
         return [frame.comment for frame in frames(answer.iter_lines()) if frame.comment][-1]
 
 
+@pytest.mark.timeout(300)
 def test_what_was_said_outlives_a_kill_of_everything_and_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     with start(tmp_path / "data") as system:
         client = visitor(system)
