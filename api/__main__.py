@@ -11,7 +11,7 @@ import uvicorn
 from api.app import create_app
 from shared.database import psycopg_url
 from shared.logging import configure
-from shared.settings import Settings
+from shared.settings import Settings, UnusableSettings
 
 GRACE_SECONDS = 10
 
@@ -30,7 +30,11 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; 1 if a server that it needs cannot be reached at the start."""
-    settings = Settings()
+    try:
+        settings = Settings.load()
+    except UnusableSettings as reason:
+        print(reason, file=sys.stderr)
+        return 1
     configure(settings.log_level, process="api")
     if complaint := _unreachable(settings):
         print(complaint, file=sys.stderr)

@@ -2,11 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SCRIPTED = "scripted"
 BusyPolicy = Literal["auto", "reject", "interrupt"]
+
+
+class UnusableSettings(ValueError):
+    """The environment says too little, or something wrong. Its text is for the operator."""
 
 
 class Settings(BaseSettings):
@@ -85,6 +89,15 @@ class Settings(BaseSettings):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
 
+    @classmethod
+    def load(cls) -> "Settings":
+        """The environment's settings. Raises UnusableSettings."""
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = [f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors(include_input=False)]
+            raise UnusableSettings("The environment is not complete. " + "; ".join(problems)) from None
+
     @property
     def model_name(self) -> str:
         """The LiteLLM name of the default model, or `scripted` where no key was given at all."""
@@ -93,7 +106,7 @@ class Settings(BaseSettings):
         if self.gemini_api_key:
             name = self.gemini_model or "gemini-2.5-flash"
             return name if "/" in name else f"gemini/{name}"
-        return SCRIPTED
+        return "openai/gpt-4.1-mini" if self.openai_api_key else SCRIPTED
 
     @property
     def events_url(self) -> str:

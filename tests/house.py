@@ -21,7 +21,7 @@ from local.redis import Redis
 
 ROOT = Path(__file__).parent.parent
 SECRET = "a secret for tests, thirty-two characters and more"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def free_port() -> int:
@@ -116,7 +116,7 @@ class House:
         """The first API's address."""
         return self.urls[0]
 
-    def start_api(self, **env: str) -> Process:
+    def start_api(self, *, wait: bool = True, **env: str) -> Process:
         """One more API process; returns when it answers."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
@@ -124,16 +124,25 @@ class House:
         process.start()
         self.apis.append(process)
         self.urls.append(url)
-        eventually(lambda: _answers(f"{url}/livez"), process)
+        if wait:
+            eventually(lambda: _answers(f"{url}/livez"), process)
         return process
 
-    def start_worker(self, **env: str) -> Process:
+    def start_worker(self, *, wait: bool = True, **env: str) -> Process:
         """One more worker; returns when it is ready."""
         process = self._process(["-m", "worker"], f"worker{len(self.workers)}", env)
         process.start()
         self.workers.append(process)
-        eventually(lambda: "worker ready" in process.text, process)
+        if wait:
+            eventually(lambda: "worker ready" in process.text, process)
         return process
+
+    def until_ready(self) -> None:
+        """Wait for every process that was started."""
+        for url, process in zip(self.urls, self.apis, strict=True):
+            eventually(lambda url=url: _answers(f"{url}/livez"), process)
+        for process in self.workers:
+            eventually(lambda process=process: "worker ready" in process.text, process)
 
     def stop(self) -> None:
         """End everything that still lives."""
@@ -199,9 +208,10 @@ def house_of(servers: Servers, *, workers: int = 1, apis: int = 1, **env: str) -
         house = House(servers.new_database(), f"{servers.redis.url}?db={servers._made}", Path(directory), env)
         try:
             for _ in range(apis):
-                house.start_api()
+                house.start_api(wait=False)
             for _ in range(workers):
-                house.start_worker()
+                house.start_worker(wait=False)
+            house.until_ready()
             yield house
         finally:
             house.stop()

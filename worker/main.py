@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from shared.channels import Inbox
 from shared.logging import configure
 from shared.queue import BELL
-from shared.settings import Settings
+from shared.settings import Settings, UnusableSettings
 from worker.doorbell import Doorbell
 from worker.model import UnusableModel
 from worker.server import UnusableServer
@@ -29,11 +29,11 @@ HAND_OVER_SECONDS = 5.0
 
 def main() -> int:
     """Work until SIGTERM or SIGINT; 1 if a server that it needs cannot be reached at the start."""
-    settings = Settings()
-    configure(settings.log_level, process="worker")
     try:
+        settings = Settings.load()
+        configure(settings.log_level, process="worker")
         asyncio.run(work(settings))
-    except (UnusableServer, UnusableModel) as reason:
+    except (UnusableSettings, UnusableServer, UnusableModel) as reason:
         print(reason, file=sys.stderr)
         return 1
     except PoolTimeout:
