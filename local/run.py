@@ -43,6 +43,8 @@ def _live(plan: Callable[[LocalSettings], Plan], data_dir: Path, signals: StopSi
     try:
         system.start()
         console.say(f"Ready after {time.monotonic() - begin:.1f} s: open {system.url}  (Ctrl-C stops everything)")
+        if settings.is_open_to_all:
+            console.say("Whoever can reach this machine can sign in under any name; DEV_TOKEN=0 ends that.")
         system.keep()
     except KeyboardInterrupt:
         console.say("Stopping ...")

@@ -29,6 +29,11 @@ class LocalSettings(BaseSettings):
     better_auth_secret: SecretStr | None = None
     dev_token: bool = True
 
+    @property
+    def is_open_to_all(self) -> bool:
+        """Whether others on the network could take a token for any name."""
+        return self.dev_token and self.host not in ("127.0.0.1", "::1", "localhost")
+
 
 def read_settings() -> LocalSettings:
     """Raises CannotRun with the first name that makes no sense."""
