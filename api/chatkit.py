@@ -28,6 +28,7 @@ from pydantic import TypeAdapter
 from api import body as bodies
 from api import calls, continuation
 from api.admission import Submission
+from api.attach import ACTION, attach
 from api.dependencies import CurrentHouse, CurrentPrincipal, House
 from api.event_stream import EventStream
 from api.prelude import Prelude, Refused, first_message, next_message
@@ -70,6 +71,8 @@ async def chatkit(
     if "type" not in parsed and "message" in parsed:
         return await _simple(house, submission, parsed)
     chatkit_request = _chatkit_request(parsed)
+    if isinstance(chatkit_request, ThreadsCustomActionReq) and chatkit_request.params.action.type == ACTION:
+        return await attach(house, principal, chatkit_request.params)
     if is_streaming_req(chatkit_request):
         return await _stream(house, submission, _prelude(house, chatkit_request), Dialect.CHATKIT)
     if (call := _call(house, chatkit_request)) is not None:
