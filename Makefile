@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python
+SYNC := $(RUN) -m uv pip sync --require-hashes --python $(RUN)
 COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate
 
@@ -32,11 +33,12 @@ check: $(VENV)
 
 $(VENV): $(INSTALLED)
 
-# uv is installed from a hashed list of its own, then everything else from the lock.
+# uv is installed from a hashed list of its own, then everything else from the lock: with uv's own certificates,
+# and behind a proxy that has others with those of this machine.
 $(INSTALLED): $(RUN) local/uv.lock requirements-dev.lock
 	@$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip
 	$(RUN) -m pip install --require-hashes --disable-pip-version-check -r local/uv.lock
-	$(RUN) -m uv pip sync --require-hashes --python $(RUN) requirements-dev.lock
+	$(SYNC) requirements-dev.lock || $(SYNC) --system-certs requirements-dev.lock
 	@touch $@
 
 $(RUN):
