@@ -13,6 +13,9 @@ from tests.faults.report import Sighting
 from tests.faults.scripts import Call, Calls, Text, story
 from tests.faults.waiting import until
 
+BY_SIGNAL = {0, -15}
+"""How a process may end that was asked to: uvicorn, when it has shut down, dies of the signal it was sent."""
+
 OF_USER = "SELECT id, status FROM runs WHERE user_id = %s"
 
 
@@ -46,7 +49,7 @@ def test_a_stopping_api_sends_its_readers_away_and_they_go_on_elsewhere(house_of
         for tab in tabs:
             tab.shows("word18")
         began = time.monotonic()
-        assert house.apis[0].stop(seconds=12) == 0
+        assert house.apis[0].stop(seconds=12) in BY_SIGNAL
         stopped = time.monotonic() - began
         house.model.release("elsewhere")
         for tab in tabs:
@@ -56,7 +59,7 @@ def test_a_stopping_api_sends_its_readers_away_and_they_go_on_elsewhere(house_of
         assert complaints(house, tabs) == []
         assert all(tab.connections >= 2 for tab in tabs)
         sighting.took(stopped)
-        sighting.seen(f"exited with 0 after {stopped:.1f} s; ten readers went on without a gap")
+        sighting.seen(f"exited after {stopped:.1f} s; ten readers went on without a gap")
 
 
 @pytest.mark.row(12)
@@ -79,7 +82,7 @@ def test_every_process_is_stopped_in_turn_under_load_and_nothing_is_lost_or_doub
         for person in people:
             person.join(60)
         until(lambda: all(tab.status for tab in tabs), "all ends", seconds=60)
-        assert codes == [0, 0, 0, 0]
+        assert set(codes) <= BY_SIGNAL
         assert {tab.status for tab in tabs} == {"completed"}
         assert house.sql("SELECT count(*) FROM runs WHERE crashes > 0") == [(0,)]
         assert complaints(house, tabs) == []
