@@ -69,6 +69,10 @@ class Proxy:
     def accept(self) -> None:
         self._network.call(setattr, self, "_refusing", False)
 
+    def point(self, target: Address) -> None:
+        """Lead to another server, from the next connection on."""
+        self._network.call(setattr, self, "_target", target)
+
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=256)
         self.port = self._server.sockets[0].getsockname()[1]
