@@ -54,7 +54,7 @@ class Attempt:
 
 
 class Slots:
-    """At most `size` attempts at once; `free` says whether another may be claimed."""
+    """At most `size` attempts at once; `free` says how many more may be claimed."""
 
     def __init__(
         self, size: int, execute: Callable[[Attempt], Awaitable[None]], *, on_free: Callable[[], None]
@@ -64,8 +64,9 @@ class Slots:
         self.closed = False
 
     @property
-    def free(self) -> bool:
-        return not self.closed and len(self._attempts) < self._size
+    def free(self) -> int:
+        """How many more may be claimed."""
+        return 0 if self.closed else max(self._size - len(self._attempts), 0)
 
     @property
     def attempts(self) -> list[Attempt]:

@@ -74,9 +74,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
         room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
-        doorbell = Doorbell(
-            arq_redis, claiming(runs, slots, owner), free=lambda: slots.free, slots=settings.worker_slots
-        )
+        doorbell = Doorbell(arq_redis, claiming(runs, slots, owner), free=lambda: slots.free)
         yield Wiring(owner, room, slots, doorbell, Sweeper(database, log, queue), channels, Leases(renewals, slots))
 
 
