@@ -1,6 +1,8 @@
 # The commands of this repository. They need python3 (3.11 or newer) and make, and nothing else.
 
 PYTHON ?= python3
+SEED ?= 1
+MINUTES ?= 10
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python
@@ -9,11 +11,13 @@ COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help $(VENV) run test check lock clean
+.PHONY: help $(VENV) run test faults chaos check lock clean
 
 help:
 	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [DATABASE_URL= REDIS_URL=]'
 	@echo 'make test     the test suite'
+	@echo 'make faults   the fault suite, and its report in docs/faults.md'
+	@echo 'make chaos    random faults by a seed: SEED=1 MINUTES=10'
 	@echo 'make check    style, types and the laws of the tree'
 	@echo 'make .venv    sets up and does nothing else'
 	@echo 'make lock     resolves the dependencies anew'
@@ -24,6 +28,12 @@ run: $(VENV)
 
 test: $(VENV)
 	$(RUN) -m pytest
+
+faults: $(VENV)
+	$(RUN) -m pytest tests/faults --report docs
+
+chaos: $(VENV)
+	$(RUN) -m pytest tests/faults/test_chaos.py --seed $(SEED) --minutes $(MINUTES)
 
 check: $(VENV)
 	$(RUN) -m ruff check
