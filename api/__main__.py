@@ -1,16 +1,15 @@
 """`python -m api`: the HTTP server."""
 
 import asyncio
+import socket
 import sys
 from types import FrameType
 
-import psycopg
-import redis
 import uvicorn
 
 from api.app import create_app
-from shared.database import psycopg_url
 from shared.logging import configure
+from shared.reach import unreachable
 from shared.settings import Settings, UnusableSettings
 
 GRACE_SECONDS = 10
@@ -35,8 +34,8 @@ def main() -> int:
     except UnusableSettings as reason:
         print(reason, file=sys.stderr)
         return 1
-    configure(settings.log_level, process="api")
-    if complaint := _unreachable(settings):
+    configure(settings, process="api")
+    if complaint := _port_taken(settings) or unreachable(settings):
         print(complaint, file=sys.stderr)
         return 1
     app = create_app(settings)
@@ -54,20 +53,13 @@ def main() -> int:
     return 0 if server.started else 1
 
 
-def _unreachable(settings: Settings) -> str | None:
-    """One sentence on what is not there; a traceback would say it in a hundred lines."""
-    try:
-        psycopg.connect(psycopg_url(settings.database_url), connect_timeout=5).close()
-    except psycopg.OperationalError:
-        return "Postgres cannot be reached: is DATABASE_URL right, and the server up?"
-    for url in {settings.redis_url, settings.events_url}:
-        client = redis.Redis.from_url(url, socket_connect_timeout=5)
+def _port_taken(settings: Settings) -> str | None:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            client.ping()
-        except (redis.RedisError, OSError):
-            return "Redis cannot be reached: is REDIS_URL right, and the server up?"
-        finally:
-            client.close()
+            probe.bind((settings.host, settings.port))
+        except OSError:
+            return f"Port {settings.port} of {settings.host} cannot be had: is it in use? Set PORT to another one."
     return None
 
 

@@ -35,6 +35,7 @@ def environment(
         "PORT": str(port),
         "PUBLIC_URL": settings.public_url or f"http://localhost:{port}",
         "DRAIN_SECONDS": str(settings.drain_seconds),
+        "LOG_FORMAT": os.environ.get("LOG_FORMAT", "console"),
         "DEV_TOKEN": "1" if settings.dev_token else "0",
         "BETTER_AUTH_SECRET": secret,
         "PYTHONUNBUFFERED": "1",

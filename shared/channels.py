@@ -28,6 +28,8 @@ class Inbox:
 
     def __init__(self) -> None:
         self.missed = False
+        self.early = False
+        """Its listener would not wait for the server's acknowledgement."""
         self._messages: deque[bytes] = deque()
         self._news = asyncio.Event()
 
@@ -91,7 +93,7 @@ class Channels:
         name, inbox = channel.encode(), Inbox()
         self._inboxes[name].add(inbox)
         try:
-            await self._subscribed(name, patience)
+            inbox.early = not await self._subscribed(name, patience)
             yield inbox
         finally:
             self._inboxes[name].discard(inbox)
@@ -100,7 +102,7 @@ class Channels:
                 self._acknowledged.pop(name, None)
                 await self._send("UNSUBSCRIBE", name)
 
-    async def _subscribed(self, name: bytes, patience: float) -> None:
+    async def _subscribed(self, name: bytes, patience: float) -> bool:
         acknowledged = self._acknowledged.get(name)
         if acknowledged is None:
             acknowledged = self._acknowledged[name] = asyncio.Event()
@@ -108,6 +110,7 @@ class Channels:
         with suppress(asyncio.TimeoutError):
             async with asyncio.timeout(patience):
                 await acknowledged.wait()
+        return acknowledged.is_set()
 
     async def _send(self, command: str, *names: bytes) -> None:
         """Fire and forget: while there is no connection, the next one subscribes to everything anyway."""
@@ -157,8 +160,9 @@ class Channels:
                 acknowledged = self._acknowledged.get(channel)
                 if acknowledged is None:
                     return
-                if acknowledged.is_set():
-                    # The connection is a new one: what was published meanwhile is gone.
-                    for inbox in self._inboxes.get(channel, ()):
+                for inbox in self._inboxes.get(channel, ()):
+                    # The connection is a new one, or its word came late: what was published meanwhile is gone.
+                    if acknowledged.is_set() or inbox.early:
+                        inbox.early = False
                         inbox.gap()
                 acknowledged.set()

@@ -6,13 +6,16 @@ import traceback
 
 import structlog
 
+from shared.settings import Settings
+
 QUIET = ("arq", "chatkit", "httpx", "httpcore", "LiteLLM", "openai", "openai.agents", "psycopg.pool", "uvicorn.access")
 """Libraries that log arguments, contents or exceptions: what they have to say we say ourselves."""
 
 
-def configure(level: str, *, process: str) -> None:
-    """Send every log line of this process to stdout: readable on a terminal, JSON elsewhere."""
-    renderer = structlog.dev.ConsoleRenderer() if sys.stdout.isatty() else structlog.processors.JSONRenderer()
+def configure(settings: Settings, *, process: str) -> None:
+    """Send every log line of this process to stdout: JSON for machines, or words for a person at a console."""
+    console = settings.log_format == "console"
+    renderer = structlog.dev.ConsoleRenderer(colors=False) if console else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -20,7 +23,7 @@ def configure(level: str, *, process: str) -> None:
             structlog.processors.TimeStamper(fmt="iso"),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )

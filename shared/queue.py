@@ -5,6 +5,7 @@ A ring may be lost, late or repeated: the record in Postgres decides, and the sw
 
 import asyncio
 import json
+import time
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -21,9 +22,10 @@ JOB = "ring"
 BELL = "chatkit:bell"
 """The channel that wakes the workers: `ring`, or `cancel <run id>`."""
 
-SEEN = "chatkit:worker-seen"
+SEEN = "chatkit:workers"
+"""When each worker was last there: a sorted set by the Unix clock."""
 SEEN_SECONDS = 10
-"""A worker that lives says so this often at least; readiness asks for one."""
+"""A worker that has not been seen for so long is not there."""
 
 RING_EXPIRES_SECONDS = 60
 """A ring that nobody heard by then is of no use: the sweeper has long rung again."""
@@ -68,12 +70,17 @@ class Queue:
         """Tell the worker that has this run that its end was asked for (it is in Postgres already)."""
         await self._redis.publish(BELL, f"cancel {run_id}")
 
-    async def keep_seen(self) -> None:
-        """Say for ever that a worker is there."""
-        while True:
+    async def keep_seen(self, worker: str) -> None:
+        """Say that this worker is there, until cancelled; then say that it has gone."""
+        try:
+            while True:
+                with suppress(*REDIS_AWAY):
+                    await self._redis.zadd(SEEN, {worker: time.time()})
+                    await self._redis.zremrangebyscore(SEEN, "-inf", time.time() - 3600)
+                await asyncio.sleep(SEEN_SECONDS / 3)
+        finally:
             with suppress(*REDIS_AWAY):
-                await self._redis.set(SEEN, b"1", ex=SEEN_SECONDS)
-            await asyncio.sleep(SEEN_SECONDS / 3)
+                await self._redis.zrem(SEEN, worker)
 
     async def ping(self) -> bool:
         """Whether Redis answers. Raises what it raises."""
@@ -81,4 +88,4 @@ class Queue:
 
     async def worker_seen(self) -> bool:
         """Whether a worker has said so within the last ten seconds."""
-        return bool(await self._redis.exists(SEEN))
+        return bool(await self._redis.zcount(SEEN, time.time() - SEEN_SECONDS, "+inf"))

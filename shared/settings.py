@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1_000_000, gt=0)
     max_text_length: int = Field(default=100_000, gt=0)
     log_level: str = "INFO"
+    log_format: Literal["json", "console"] = "json"
 
     @field_validator("cors_origins", "models", "tool_choices", mode="before")
     @classmethod

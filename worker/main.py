@@ -7,12 +7,11 @@ from collections.abc import Coroutine
 from contextlib import suppress
 
 import structlog
-from psycopg_pool import PoolTimeout
-from redis.exceptions import RedisError
 
 from shared.channels import Inbox
 from shared.logging import configure
 from shared.queue import BELL
+from shared.reach import unreachable
 from shared.settings import Settings, UnusableSettings
 from worker.doorbell import Doorbell
 from worker.model import UnusableModel
@@ -31,16 +30,13 @@ def main() -> int:
     """Work until SIGTERM or SIGINT; 1 if a server that it needs cannot be reached at the start."""
     try:
         settings = Settings.load()
-        configure(settings.log_level, process="worker")
+        configure(settings, process="worker")
+        if complaint := unreachable(settings):
+            print(complaint, file=sys.stderr)
+            return 1
         asyncio.run(work(settings))
     except (UnusableSettings, UnusableServer, UnusableModel) as reason:
         print(reason, file=sys.stderr)
-        return 1
-    except PoolTimeout:
-        logger.error("Postgres cannot be reached: is DATABASE_URL right, and the server up?")
-        return 1
-    except (RedisError, OSError):
-        logger.error("Redis cannot be reached: is REDIS_URL right, and the server up?")
         return 1
     return 0
 
@@ -73,7 +69,7 @@ def _duties(wiring: Wiring) -> list[Coroutine[None, None, None]]:
         listen(wiring),
         wiring.leases.keep(),
         wiring.sweeper.run(),
-        wiring.room.queue.keep_seen(),
+        wiring.room.queue.keep_seen(wiring.owner),
     ]
 
 

@@ -1,0 +1,173 @@
+"""What must not work does not, says so in a problem body, and stores nothing."""
+
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+import jwt
+import pytest
+
+from tests.house import ROOT, SECRET, House, free_port, token
+from tests.sse import user_message
+from tests.talk import submit
+
+JSON = {"content-type": "application/json"}
+
+
+def counts(house: House) -> tuple[object, ...]:
+    """How many conversations, messages and runs there are."""
+    tables = ("conversations", "messages", "runs", "idempotency_keys")
+    return tuple(house.sql(f"SELECT count(*) FROM {table}")[0][0] for table in tables)
+
+
+TOO_MUCH_TEXT = user_message("x" * 150_000)
+REFUSED: list[tuple[str, bytes | dict[str, Any], int, str]] = [
+    ("not JSON", b"{", 400, "malformed-body"),
+    ("no object", b"[1]", 400, "malformed-body"),
+    ("NaN", b'{"message": NaN}', 400, "malformed-body"),
+    ("invalid UTF-8", b'{"message": "\xff"}', 400, "malformed-body"),
+    ("a lone surrogate", b'{"message": "\\ud800"}', 400, "malformed-body"),
+    ("nested 10,000 deep", b'{"message":' + b"[" * 10_000 + b"]" * 10_000 + b"}", 400, "malformed-body"),
+    ("neither type nor message", {}, 400, "unknown-type"),
+    ("an unknown type", {"type": "threads.explode", "params": {}}, 400, "unknown-type"),
+    ("a type that is no string", {"type": 7}, 400, "unknown-type"),
+    ("parameters missing", {"type": "threads.create", "params": {}}, 422, "invalid"),
+    ("an empty message", {"message": "  "}, 422, "invalid"),
+    ("an empty ChatKit message", user_message("   "), 422, "invalid"),
+    ("a message that is no text", {"message": {"a": 1}}, 422, "invalid"),
+    ("NUL in a message", {"message": "a\x00b"}, 422, "invalid"),
+    ("NUL in a ChatKit message", user_message("a\x00b"), 422, "invalid"),
+    ("too much text", TOO_MUCH_TEXT, 413, "too-large"),
+    ("2 MB", user_message("x" * 2_000_000), 413, "too-large"),
+    ("an unknown conversation", user_message("hi", "thr_unknown"), 404, "not-found"),
+    ("an unknown conversation, simply", {"message": "hi", "thread_id": "thr_unknown"}, 404, "not-found"),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "problem"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_a_bad_body_is_refused_and_nothing_is_stored(
+    house: House, body: bytes | dict[str, Any], status: int, problem: str
+) -> None:
+    before = counts(house)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with house.client("careless") as client:
+        refused = client.post("/chatkit", content=content, headers=JSON)
+    assert refused.status_code == status, refused.text
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["type"] == problem
+    assert counts(house) == before
+
+
+def test_a_body_of_unknown_length_is_cut_off(house: House) -> None:
+    before = counts(house)
+    with house.client("endless") as client:
+        refused = client.post("/chatkit", content=(b"x" * 100_000 for _ in range(100)), headers=JSON)
+    assert refused.status_code == 413
+    assert counts(house) == before
+
+
+BAD_TOKENS = {
+    "none": None,
+    "nonsense": "nonsense",
+    "another secret": jwt.encode({"sub": "ann", "exp": time.time() + 60}, "x" * 40, algorithm="HS256"),
+    "expired": token(exp=int(time.time()) - 60),
+    "without expiry": jwt.encode({"sub": "ann"}, SECRET, algorithm="HS256"),
+    "good for years": token(exp=int(time.time()) + 10**9),
+    "expiry in the year thirty billion": token(exp=10**21),
+    "algorithm none": jwt.encode({"sub": "ann", "exp": time.time() + 60}, "", algorithm="none"),
+    "no subject": token(sub=None),
+    "an empty subject": token(""),
+    "a blank subject": token("  "),
+    "a NUL in the subject": token("a\x00b"),
+    "a list as subject": token(sub=["ann"]),
+    "100 kB": token(padding="x" * 100_000)[:100_000],
+}
+
+
+@pytest.mark.parametrize("bad", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
+@pytest.mark.parametrize("path", ["/chatkit", "/api/conversations", "/runs/run_x", "/runs/run_x/cancel"])
+def test_a_bad_token_gets_one_and_the_same_401(house: House, bad: str | None, path: str) -> None:
+    headers = {"Authorization": f"Bearer {bad}"} if bad is not None else {}
+    with house.client() as client:
+        client.headers.pop("Authorization")
+        method = "POST" if path.endswith(("chatkit", "cancel")) else "GET"
+        refused = client.request(method, path, headers=headers, json=user_message("hi") if method == "POST" else None)
+    assert refused.status_code == 401
+    assert refused.json() == {"type": "unauthorized", "title": "A valid bearer token is needed.", "status": 401}
+
+
+def test_the_user_may_be_named_by_id_where_there_is_no_sub(house: House) -> None:
+    claims = {"id": "named by id", "exp": int(time.time()) + 60}
+    named = jwt.encode(claims, SECRET, algorithm="HS256")
+    with house.client("named by id") as client:
+        thread_id = submit(client, "hello")[1]
+        found = client.get(f"/api/conversations/{thread_id}", headers={"Authorization": f"Bearer {named}"})
+    assert found.status_code == 200
+
+
+def test_what_is_anothers_looks_like_what_does_not_exist(house: House) -> None:
+    with house.client("owner") as owner:
+        run_id, thread_id = submit(owner, "mine")
+    requests = [
+        ("GET", "/runs/{run}", None),
+        ("GET", "/runs/{run}/events", None),
+        ("POST", "/runs/{run}/cancel", None),
+        ("GET", "/api/conversations/{thread}", None),
+        ("GET", "/api/conversations/{thread}/messages", None),
+        ("GET", "/api/conversations?after={thread}", None),
+        ("PATCH", "/api/conversations/{thread}", {"title": "stolen"}),
+        ("DELETE", "/api/conversations/{thread}", None),
+    ]
+    with house.client("stranger") as stranger:
+        for method, path, body in requests:
+            foreign = stranger.request(method, path.format(run=run_id, thread=thread_id), json=body)
+            unknown = stranger.request(method, path.format(run="run_unknown", thread="thr_unknown"), json=body)
+            assert foreign.status_code == unknown.status_code == 404, path
+            assert foreign.content == unknown.content, path
+    with house.client("owner") as owner:
+        assert owner.get(f"/api/conversations/{thread_id}").status_code == 200
+
+
+@pytest.mark.parametrize("cursor", ["x", "1", "1.", "1.x", "-1.2", "0.1", "1.1.1", "9" * 30 + ".1", "1.\x00"])
+def test_a_cursor_that_is_none_is_refused(house: House, cursor: str) -> None:
+    with house.client("reader") as client:
+        run_id = submit(client, "hello")[0]
+        refused = client.get(f"/runs/{run_id}/events", params={"after": cursor})
+    assert refused.status_code == 400
+    assert refused.json()["type"] == "bad-cursor"
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "Postgres cannot be reached"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Redis cannot be reached"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL"),
+    ],
+)
+@pytest.mark.parametrize("program", ["api", "worker"])
+def test_a_server_that_is_not_there_is_said_in_a_sentence(
+    house: House, program: str, missing: dict[str, str], sentence: str
+) -> None:
+    env = {**house.apis[0].env, "PORT": str(free_port()), **missing}
+    ended = subprocess.run(
+        [sys.executable, "-m", program], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_a_port_in_use_is_said_in_a_sentence(house: House) -> None:
+    env = house.apis[0].env
+    ended = subprocess.run(
+        [sys.executable, "-m", "api"], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert "cannot be had" in ended.stderr
+    assert "Traceback" not in ended.stderr
