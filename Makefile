@@ -11,11 +11,12 @@ COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help $(VENV) run test faults chaos check lock clean
+.PHONY: help $(VENV) run test contract faults chaos check lock clean
 
 help:
 	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [DATABASE_URL= REDIS_URL=]'
 	@echo 'make test     the test suite'
+	@echo 'make contract the conformance table: this backend beside the plain in-process SDK server'
 	@echo 'make faults   the fault suite, and its report in docs/faults.md'
 	@echo 'make chaos    random faults by a seed: SEED=1 MINUTES=10'
 	@echo 'make check    style, types and the laws of the tree'
@@ -28,6 +29,9 @@ run: $(VENV)
 
 test: $(VENV)
 	$(RUN) -m pytest
+
+contract: $(VENV)
+	@$(RUN) -m tests.contract.compare
 
 faults: $(VENV)
 	$(RUN) -m pytest tests/faults --report docs

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from api import chatkit, conversations, dev, health, pages, runs
+from api import attachments, chatkit, conversations, dev, health, models, pages, runs
 from api.admission import Admission
 from api.auth import Authenticator
 from api.calls import Calls
@@ -20,12 +20,16 @@ from api.cancel import Cancel
 from api.dependencies import House
 from api.protocol import Protocol
 from api.relay import Relay
+from api.uploads import Attachments
 from api.watch import Watch
+from shared.attachments import AttachmentRules
 from shared.channels import REDIS_AWAY, Channels
+from shared.choices import Choices
 from shared.conversations import Conversations
 from shared.database import AWAY, Database
 from shared.errors import Invalid, NotFound, Problem, Unavailable
 from shared.event_log import EventLog
+from shared.files import DirectoryFiles
 from shared.logging import described
 from shared.queue import Queue
 from shared.queue import connect as connect_queue
@@ -42,8 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The application. `app.state.closing`, once set, ends every open stream."""
     app = FastAPI(title="ChatKit runs", lifespan=partial(_lifespan, settings=settings), openapi_url=None)
     app.state.closing = asyncio.Event()
-    for router in (chatkit.router, runs.router, conversations.router, health.router, pages.router):
-        app.include_router(router)
+    for room in (chatkit, attachments, models, runs, conversations, health, pages):
+        app.include_router(room.router)
     if settings.dev_token:
         app.include_router(dev.router)
     app.mount("/", pages.Pages(settings), name="pages")
@@ -76,6 +80,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
         log = EventLog(events, channels, tail=settings.log_tail)
         queue, all_runs, all_conversations = Queue(arq_redis), Runs(database), Conversations(database)
         cancel, watch = Cancel(database, log, queue), Watch(all_runs)
+        attachments_kept = Attachments(database, DirectoryFiles(settings.attachments_dir), AttachmentRules.of(settings))
         admission = Admission(
             database,
             log,
@@ -94,7 +99,9 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             queue=queue,
             cancel=cancel,
             admission=admission,
-            protocol=Protocol(database, all_conversations, cancel),
+            protocol=Protocol(database, all_conversations, cancel, attachments_kept),
+            attachments=attachments_kept,
+            choices=Choices.of(settings),
             call=Calls(admission, log, all_runs, watch, timeout=settings.call_timeout),
             relay=Relay(log, watch, database, settings.ping_interval),
             closing=app.state.closing,

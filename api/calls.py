@@ -23,7 +23,7 @@ from api.prelude import Prelude, Refused
 from api.watch import Watch
 from shared import attachments, feedback
 from shared.database import AWAY, Connection
-from shared.errors import Invalid, NotFound, NotOffered, Problem, TooLate
+from shared.errors import Invalid, NotFound, NotOffered, Problem, TooLarge, TooLate
 from shared.event_log import EventLog, ended
 from shared.messages import Writer
 from shared.records import Record
@@ -117,15 +117,9 @@ def attachment_deleted(attachment_id: str) -> Prelude:
     return Prelude(None, RunKind.CALL, request, apply=check)
 
 
+_PROBLEMS: dict[str, type[Problem]] = {one.type: one for one in (NotFound, NotOffered, TooLate, TooLarge, Invalid)}
+
+
 def _problem(error: Json) -> Problem:
-    match error.get("code"):
-        case "not-found":
-            return NotFound()
-        case "not-offered":
-            return NotOffered()
-        case "too-late":
-            return TooLate()
-        case "custom":
-            return Problem(error.get("message"))
-        case _:
-            return Problem()
+    """The run's error as its caller is told of it; a message is there only where it was written for users."""
+    return _PROBLEMS.get(error.get("code", ""), Problem)(error.get("message"))

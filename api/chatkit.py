@@ -44,6 +44,7 @@ _REQUEST: TypeAdapter[ChatKitReq] = TypeAdapter(ChatKitReq)
 _TYPES = {request.model_fields["type"].default for request in (*get_args(StreamingReq), *get_args(NonStreamingReq))}
 
 MAX_KEY = 200
+MAX_ATTACHMENTS = 10
 
 
 @router.post("/chatkit")
@@ -155,6 +156,11 @@ def _checked(house: House, message: UserMessageInput) -> UserMessageInput:
         raise TooLarge(f"A message has at most {house.settings.max_text_length} characters.")
     if not any(part.text.strip() for part in message.content) and not message.attachments:
         raise Invalid("The message is empty.")
+    if len(message.attachments) > MAX_ATTACHMENTS:
+        raise Invalid(f"A message carries at most {MAX_ATTACHMENTS} attachments.")
+    options = message.inference_options
+    if not house.choices.allow(model=options.model, tool=options.tool_choice.id if options.tool_choice else None):
+        raise Invalid("Not valid: inference_options")
     return message
 
 

@@ -13,6 +13,8 @@ from api.calls import Calls
 from api.cancel import Cancel
 from api.protocol import Protocol
 from api.relay import Relay
+from api.uploads import Attachments
+from shared.choices import Choices
 from shared.conversations import Conversations
 from shared.database import Database
 from shared.identity import Principal
@@ -35,6 +37,8 @@ class House:
     admission: Admission
     protocol: Protocol
     call: Calls
+    choices: Choices
+    attachments: Attachments
     relay: Relay
     closing: asyncio.Event
 

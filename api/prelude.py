@@ -14,7 +14,7 @@ from chatkit.types import (
     UserMessageItem,
 )
 
-from shared import messages
+from shared import attachments, messages
 from shared.database import Connection
 from shared.ids import new_id
 from shared.messages import Writer
@@ -69,18 +69,20 @@ def first_message(message: UserMessageInput) -> Prelude:
 
 def next_message(conversation_id: str, message: UserMessageInput) -> Prelude:
     """`threads.add_user_message`: a message in a conversation that is there."""
-    item = UserMessageItem(
-        id=new_id("msg"),
-        thread_id=conversation_id,
-        created_at=datetime.now(),
-        content=message.content,
-        attachments=[],
-        quoted_text=message.quoted_text,
-        inference_options=message.inference_options,
-    )
+    message_id = new_id("msg")
 
     async def say(connection: Connection, writer: Writer) -> list[Record]:
+        bound = await attachments.bind(connection, writer.user_id, conversation_id, message.attachments)
+        item = UserMessageItem.model_validate(
+            {
+                **message.model_dump(),
+                "id": message_id,
+                "thread_id": conversation_id,
+                "created_at": datetime.now(),
+                "attachments": bound,
+            }
+        )
         await messages.save(connection, writer, conversation_id, to_stored(item))
         return [Event(to_wire(ThreadItemDoneEvent(item=item)))]
 
-    return Prelude(conversation_id, RunKind.RESPOND, {"message_id": item.id}, apply=say, speaks=True)
+    return Prelude(conversation_id, RunKind.RESPOND, {"message_id": message_id}, apply=say, speaks=True)

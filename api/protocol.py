@@ -7,6 +7,8 @@ hidden context never leaves.
 from typing import Any
 
 from chatkit.types import (
+    AttachmentsCreateReq,
+    AttachmentsDeleteReq,
     ItemsListReq,
     NonStreamingReq,
     ThreadsDeleteReq,
@@ -16,11 +18,11 @@ from chatkit.types import (
 )
 
 from api.cancel import Cancel
+from api.uploads import Attachments
 from shared import messages
 from shared.conversations import Conversations
 from shared.database import Database, Row
 from shared.errors import Invalid, UnknownType
-from shared.messages import MessagePage
 from shared.runs import Runs
 
 DEFAULT_PAGE = 20
@@ -33,9 +35,11 @@ Json = dict[str, Any]
 class Protocol:
     """Answers the non-streaming requests of one user at a time. Raises NotFound."""
 
-    def __init__(self, database: Database, conversations: Conversations, cancel: Cancel) -> None:
+    def __init__(
+        self, database: Database, conversations: Conversations, cancel: Cancel, attachments: Attachments
+    ) -> None:
         self._database, self._conversations, self._cancel = database, conversations, cancel
-        self._runs = Runs(database)
+        self._attachments, self._runs = attachments, Runs(database)
 
     async def answer(self, user_id: str, request: NonStreamingReq) -> Json:
         """The reply's JSON."""
@@ -58,19 +62,30 @@ class Protocol:
             case ThreadsDeleteReq(params=params):
                 await self.delete(user_id, params.thread_id)
                 return {}
+            case AttachmentsCreateReq() | AttachmentsDeleteReq():
+                return await self._attachment(user_id, request)
             case _:
                 raise UnknownType
+
+    async def _attachment(self, user_id: str, request: AttachmentsCreateReq | AttachmentsDeleteReq) -> Json:
+        if isinstance(request, AttachmentsCreateReq):
+            return await self._attachments.create(user_id, request.params)
+        await self._attachments.delete(user_id, request.params.attachment_id)
+        return {}
 
     async def delete(self, user_id: str, conversation_id: str) -> None:
         """Delete a conversation, its active run cancelled first."""
         if run_id := await self._runs.active(user_id, conversation_id):
             await self._cancel(user_id, run_id)
+        attached = await self._attachments.of_conversation(user_id, conversation_id)
         await self._conversations.delete(user_id, conversation_id)
+        await self._attachments.forget(attached)
 
     async def _items(self, user_id: str, thread_id: str, limit: int, after: str | None, order: str) -> Json:
         async with self._database.connection() as connection:
             page = await messages.page(connection, user_id, thread_id, limit=limit, after=after, order=order)
-        return items_json(page)
+        items = [self._attachments.renewed(messages.visible(row["item"])) for row in page.rows]
+        return page_json(items, page.has_more, page.after)
 
 
 def clamped(limit: int | None) -> int:
@@ -82,11 +97,6 @@ def page_json(data: list[Json], has_more: bool, after: str | None = None) -> Jso
     """A page as the protocol has it; without more there is no `after`."""
     after = after or (data[-1]["id"] if data and has_more else None)
     return {"data": data, "has_more": has_more, **({"after": after} if after else {})}
-
-
-def items_json(page: MessagePage) -> Json:
-    """A page of thread items."""
-    return page_json([messages.visible(row["item"]) for row in page.rows], page.has_more, page.after)
 
 
 def thread_json(row: Row, items: Json | None = None) -> Json:

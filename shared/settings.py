@@ -1,11 +1,23 @@
 """The environment, turned into a value: one `Settings` per process, built at its start and passed in."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SCRIPTED = "scripted"
+ATTACHMENT_TYPES = (
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "application/pdf",
+    "application/json",
+    "text/plain",
+    "text/markdown",
+    "text/csv",
+)
 BusyPolicy = Literal["auto", "reject", "interrupt"]
 
 
@@ -66,10 +78,18 @@ class Settings(BaseSettings):
     send_timeout: float = Field(default=30.0, gt=0)
     max_body_bytes: int = Field(default=1_000_000, gt=0)
     max_text_length: int = Field(default=100_000, gt=0)
+    attachments_dir: Path = Path(".local/attachments")
+    """Where attachments' bytes are kept; every API and worker process must see it."""
+    max_attachment_bytes: int = Field(default=20_000_000, gt=0)
+    attachment_types: Annotated[tuple[str, ...], NoDecode] = ATTACHMENT_TYPES
+    attachment_url_seconds: float = Field(default=12 * 3600, gt=0)
+    """How long a preview's signed address is good, and one to upload to."""
+    attachment_unbound_seconds: float = Field(default=24 * 3600, gt=0)
+    """How long an attachment that no message carries is kept."""
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("cors_origins", "models", "tool_choices", mode="before")
+    @field_validator("cors_origins", "models", "tool_choices", "attachment_types", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -17,6 +17,7 @@ from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect
 from shared.runs import Runs
+from tests.contract import backends
 from tests.house import House, Servers, house_of
 
 QUIET = 3600.0
@@ -48,6 +49,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 def house(servers: Servers) -> Iterator[House]:
     """One API, one worker, the scripted model: for tests that only talk to it."""
     with house_of(servers) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def contract_houses(servers: Servers) -> Iterator[dict[str, House]]:
+    """A house for each of the two servers of tests/contract/servers."""
+    with backends.houses(servers) as running:
         yield running
 
 

@@ -170,6 +170,7 @@ class House:
             "REDIS_URL": self.redis_url,
             "BETTER_AUTH_SECRET": SECRET,
             "DEV_TOKEN": "1",
+            "ATTACHMENTS_DIR": str(self.directory / "attachments"),
             "PYTHONPATH": str(ROOT),
             **self.env,
             **env,

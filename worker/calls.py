@@ -15,6 +15,7 @@ from chatkit.store import NotFoundError
 from chatkit.types import AttachmentCreateParams, AudioInput, WidgetItem
 from pydantic import BaseModel
 
+from shared.errors import Problem
 from shared.logging import described
 from shared.records import End
 from shared.runs import RunStatus
@@ -93,6 +94,8 @@ def _failure(run: Run, error: Exception) -> Outcome:
             return _failed("not-offered")
         case CustomStreamError(message=message):
             return _failed("custom", message=message)
+        case Problem():
+            return _failed(error.type, message=error.detail)
         case _:
             logger.error("call failed", run=run.id, call=run.request["call"], **described(error))
             return _failed("call-failed")

@@ -118,7 +118,7 @@ class ConversationStore(Store[Any]):
 
     async def save_attachment(self, attachment: Attachment, context: Any) -> None:
         async with self._using(write=True) as (current, connection):
-            await attachments.save(connection, current.run.user_id, to_stored(attachment))
+            await attachments.save(connection, current.run.user_id, attachment)
 
     async def load_attachment(self, attachment_id: str, context: Any) -> Attachment:
         async with self._using() as (current, connection):

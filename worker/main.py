@@ -69,6 +69,7 @@ def _duties(wiring: Wiring) -> list[Coroutine[None, None, None]]:
         listen(wiring),
         wiring.leases.keep(),
         wiring.sweeper.run(),
+        wiring.collector.run(),
         wiring.room.queue.keep_seen(wiring.owner),
     ]
 

@@ -4,14 +4,25 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from agents import Agent, RunContextWrapper, RunHooks, Runner, RunResultStreaming, Tool
+from agents import (
+    Agent,
+    ModelSettings,
+    RunConfig,
+    RunContextWrapper,
+    RunHooks,
+    Runner,
+    RunResultStreaming,
+    Tool,
+)
+from agents.run import CallModelData, ModelInputData
 from agents.tool_context import ToolContext
-from chatkit.agents import AgentContext, simple_to_agent_input, stream_agent_response
+from chatkit.agents import AgentContext, stream_agent_response
 from chatkit.server import ChatKitServer
 from chatkit.store import Store
 from chatkit.types import (
     AssistantMessageItem,
     CustomTask,
+    InferenceOptions,
     ThreadItem,
     ThreadMetadata,
     ThreadStreamEvent,
@@ -20,7 +31,10 @@ from chatkit.types import (
 
 from shared.context import RequestContext
 from shared.messages import readable
+from worker.attachment_store import OwnAttachments
+from worker.converter import Converter
 from worker.current_run import current_run
+from worker.models import Models
 from worker.turns import Turns, answered_calls
 
 TITLE_LENGTH = 60
@@ -41,31 +55,53 @@ class TodoServer(ChatKitServer[RequestContext]):
     def __init__(
         self,
         store: Store[RequestContext],
+        attachments: OwnAttachments,
         *,
         agent: Agent[AgentContext[RequestContext]],
+        models: Models,
         turns: Turns,
         max_turns: int,
     ) -> None:
-        super().__init__(store)
-        self._agent, self._turns, self._max_turns = agent, turns, max_turns
+        super().__init__(store, attachments)
+        self._attachments, self._agent, self._models = attachments, agent, models
+        self._turns, self._max_turns = turns, max_turns
 
     async def respond(
         self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: RequestContext
     ) -> AsyncIterator[ThreadStreamEvent]:
         if thread.title is None and input_user_message is not None:
             thread.title = title_from(input_user_message)
-        said = await simple_to_agent_input(input_user_message) if input_user_message else []
+        said = await Converter().to_agent_input(input_user_message) if input_user_message else []
         history = await self._turns.history()
         agent_context: AgentContext[RequestContext] = AgentContext(
             thread=thread, store=self.store, request_context=context
         )
         result = Runner.run_streamed(
-            self._agent, [*history, *said], context=agent_context, max_turns=self._max_turns, hooks=ToolTasks()
+            self._agent,
+            [*history, *said],
+            context=agent_context,
+            max_turns=self._max_turns,
+            hooks=ToolTasks(),
+            run_config=self._config(input_user_message),
         )
         current_run().turn_starts_at = len(history)
         async for event in stream_agent_response(agent_context, result):
             yield event
         await self._turns.save(result.to_input_list()[len(history) :])
+
+    def _config(self, message: UserMessageItem | None) -> RunConfig:
+        """The model and the tool that the message asks for, of those that the API lets pass; and its files' data."""
+        options = message.inference_options if message else InferenceOptions()
+        tool = options.tool_choice.id if options.tool_choice else None
+        return RunConfig(
+            model=self._models.named(options.model) if options.model else None,
+            model_settings=ModelSettings(tool_choice=tool) if tool else None,
+            call_model_input_filter=self._with_files,
+        )
+
+    async def _with_files(self, data: CallModelData[Any]) -> ModelInputData:
+        asked = data.model_data
+        return ModelInputData(input=await self._attachments.inlined(asked.input), instructions=asked.instructions)
 
     async def handle_stream_cancelled(
         self, thread: ThreadMetadata, pending_items: list[ThreadItem], context: RequestContext

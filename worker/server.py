@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from agents import set_tracing_disabled
 from chatkit.server import ChatKitServer
 from chatkit.store import AttachmentStore, Store
 
@@ -21,6 +22,8 @@ def load_server(name: str, *, store: Store[Any], attachment_store: AttachmentSto
 
     It works on our store, whatever store it made for itself, and keeps an attachment store of its own.
     """
+    # Before the team's module, which may switch it on again: else inputs and outputs of every run go to OpenAI.
+    set_tracing_disabled(True)
     found = _imported("CHATKIT_SERVER", name)
     server = found if isinstance(found, ChatKitServer) else _made(name, found, store, attachment_store)
     if not isinstance(server, ChatKitServer):

@@ -10,13 +10,13 @@ from itertools import groupby
 from typing import Any
 
 from agents import TResponseInputItem
-from chatkit.agents import simple_to_agent_input
 from psycopg.types.json import Json
 
 from shared.database import Database, Row
 from shared.errors import StaleAttempt
 from shared.messages import FENCE
 from worker.conversation_store import known
+from worker.converter import Converter
 from worker.current_run import current_run
 
 MAX_MESSAGES = 400
@@ -84,8 +84,7 @@ class Turns:
 
 
 async def _rebuilt(rows: list[Row]) -> list[TResponseInputItem]:
-    rebuilt: list[TResponseInputItem] = await simple_to_agent_input(known(list(reversed(rows))))
-    return rebuilt
+    return await Converter().to_agent_input(known(list(reversed(rows))))
 
 
 def answered_calls(items: Sequence[Any]) -> list[Any]:

@@ -11,10 +11,12 @@ from typing import Any
 
 from chatkit.server import ChatKitServer
 
+from shared.attachments import AttachmentRules
 from shared.channels import Channels
 from shared.database import Database
 from shared.errors import NotClaimable
 from shared.event_log import EventLog
+from shared.files import DirectoryFiles
 from shared.ids import new_id
 from shared.queue import Queue
 from shared.queue import connect as connect_queue
@@ -23,13 +25,15 @@ from shared.runs import RunKind, Runs
 from shared.settings import Settings
 from worker import runner
 from worker.agent import build_agent
+from worker.attachment_store import OwnAttachments
 from worker.calls import execute_call
+from worker.collector import Collector
 from worker.conversation_store import ConversationStore
 from worker.doorbell import Doorbell
 from worker.execute import Room, execute_run
 from worker.lease import Leases, good_until
 from worker.log_writer import Flusher
-from worker.model import build_model
+from worker.models import Models
 from worker.responder import TodoServer
 from worker.server import load_context, load_server
 from worker.slots import Attempt, Slots
@@ -49,6 +53,7 @@ class Wiring:
     sweeper: Sweeper
     channels: Channels
     leases: Leases
+    collector: Collector
 
 
 @asynccontextmanager
@@ -69,13 +74,17 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
         log = EventLog(events, channels, tail=settings.log_tail)
         flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail))
         store = ConversationStore(database)
-        server = build_server(settings, database, store)
+        files = DirectoryFiles(settings.attachments_dir)
+        own = OwnAttachments(database, files, AttachmentRules.of(settings))
+        server = build_server(settings, database, store, own)
         tell_only_of_stop(server)
         room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
         doorbell = Doorbell(arq_redis, claiming(runs, slots, owner), free=lambda: slots.free)
-        yield Wiring(owner, room, slots, doorbell, Sweeper(database, log, queue), channels, Leases(renewals, slots))
+        collector = Collector(database, files, unbound_seconds=settings.attachment_unbound_seconds)
+        sweeper, leases = Sweeper(database, log, queue), Leases(renewals, slots)
+        yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector)
 
 
 async def execute(room: Room, attempt: Attempt) -> None:
@@ -83,13 +92,21 @@ async def execute(room: Room, attempt: Attempt) -> None:
     await (execute_call if attempt.run.kind == RunKind.CALL else execute_run)(room, attempt)
 
 
-def build_server(settings: Settings, database: Database, store: ConversationStore) -> ChatKitServer[Any]:
+def build_server(
+    settings: Settings, database: Database, store: ConversationStore, attachments: OwnAttachments
+) -> ChatKitServer[Any]:
     """The ChatKitServer that answers: a team's own, or the todo agent. Raises UnusableServer and UnusableModel."""
     if settings.chatkit_server:
-        return load_server(settings.chatkit_server, store=store, attachment_store=None)
-    agent = build_agent(build_model(settings), database)
-    turns = Turns(database, budget=settings.history_tokens)
-    return TodoServer(store, agent=agent, turns=turns, max_turns=settings.max_turns)
+        return load_server(settings.chatkit_server, store=store, attachment_store=attachments)
+    models = Models(settings)
+    return TodoServer(
+        store,
+        attachments,
+        agent=build_agent(models.default, database),
+        models=models,
+        turns=Turns(database, budget=settings.history_tokens),
+        max_turns=settings.max_turns,
+    )
 
 
 def claiming(runs: Runs, slots: Slots, owner: str) -> Callable[[str], Any]:
