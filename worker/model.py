@@ -3,16 +3,17 @@
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import httpx
-from agents import Model, ModelSettings, set_tracing_disabled
+from agents import Model, ModelSettings, ModelTracing, set_tracing_disabled
 from openai import AsyncOpenAI
 
 from shared.settings import SCRIPTED, Settings
-from worker.checked_model import CheckedModel
+from worker.checked_model import CheckedModel, ModelError
 from worker.gemini_stream import ask_plainly, require_finish
 from worker.scripted import ScriptedModel
 
@@ -60,6 +61,19 @@ def build_model(settings: Settings) -> Model:
         defaults=ModelSettings(include_usage=True, extra_args=line.arguments),
         release=line.release,
     )
+
+
+async def warm_up(model: Model) -> None:
+    """Make the first answer as quick as the next: LiteLLM imports most of itself at its first call.
+
+    Nothing is sent: LiteLLM answers a mock in the provider's place.
+    """
+    mocked = ModelSettings(extra_args={"mock_response": "ready"})
+    nothing: dict[str, None] = {"previous_response_id": None, "conversation_id": None, "prompt": None}
+    with suppress(ModelError):
+        said = model.stream_response(None, "ready?", mocked, [], None, [], ModelTracing.DISABLED, **nothing)
+        async for _ in said:
+            pass
 
 
 def _load_litellm() -> ModuleType:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from agents import Agent, RunConfig, RunHooks, RunResultStreaming, Tool
+from agents import Agent, RunConfig, RunHooks, RunResultStreaming, Tool, set_tracing_disabled
 from agents.run import AgentRunner, set_default_agent_runner
 from agents.run_context import RunContextWrapper
 from agents.tool_context import ToolContext
@@ -90,6 +90,8 @@ class RunRunner(AgentRunner):
 
 def install(*, idle_timeout: float) -> None:
     """Make it the runner of this process; models of a team's own may be silent for `idle_timeout` seconds."""
+    # Otherwise the SDK sends inputs and outputs of every run to OpenAI.
+    set_tracing_disabled(True)
     set_default_agent_runner(RunRunner(idle_timeout=idle_timeout))
 
 
