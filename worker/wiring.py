@@ -33,11 +33,8 @@ from worker.doorbell import Doorbell
 from worker.execute import Room, execute_run
 from worker.lease import Leases, good_until
 from worker.log_writer import Flusher
-<<<<<<< worker/wiring.py
-from worker.model import build_model, warm_up
-=======
+from worker.model import warm_up
 from worker.models import Models
->>>>>>> /tmp/me/new.blob
 from worker.responder import TodoServer
 from worker.server import load_context, load_server
 from worker.slots import Attempt, Slots
@@ -78,13 +75,9 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
         log = EventLog(events, channels, tail=settings.log_tail)
         flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail))
         store = ConversationStore(database)
-<<<<<<< worker/wiring.py
-        server = await build_server(settings, database, store)
-=======
         files = DirectoryFiles(settings.attachments_dir)
         own = OwnAttachments(database, files, AttachmentRules.of(settings))
-        server = build_server(settings, database, store, own)
->>>>>>> /tmp/me/new.blob
+        server = await build_server(settings, database, store, own)
         tell_only_of_stop(server)
         room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
@@ -100,25 +93,15 @@ async def execute(room: Room, attempt: Attempt) -> None:
     await (execute_call if attempt.run.kind == RunKind.CALL else execute_run)(room, attempt)
 
 
-<<<<<<< worker/wiring.py
-async def build_server(settings: Settings, database: Database, store: ConversationStore) -> ChatKitServer[Any]:
-    """The ChatKitServer that answers: a team's own, or the todo agent. Raises UnusableServer and UnusableModel."""
-    if settings.chatkit_server:
-        return load_server(settings.chatkit_server, store=store, attachment_store=None)
-    model = build_model(settings)
-    if settings.model_name != SCRIPTED:
-        await warm_up(model)
-    agent = build_agent(model, database)
-    turns = Turns(database, budget=settings.history_tokens)
-    return TodoServer(store, agent=agent, turns=turns, max_turns=settings.max_turns)
-=======
-def build_server(
+async def build_server(
     settings: Settings, database: Database, store: ConversationStore, attachments: OwnAttachments
 ) -> ChatKitServer[Any]:
     """The ChatKitServer that answers: a team's own, or the todo agent. Raises UnusableServer and UnusableModel."""
     if settings.chatkit_server:
         return load_server(settings.chatkit_server, store=store, attachment_store=attachments)
     models = Models(settings)
+    if settings.model_name != SCRIPTED:
+        await warm_up(models.default)
     return TodoServer(
         store,
         attachments,
@@ -127,7 +110,6 @@ def build_server(
         turns=Turns(database, budget=settings.history_tokens),
         max_turns=settings.max_turns,
     )
->>>>>>> /tmp/me/new.blob
 
 
 def claiming(runs: Runs, slots: Slots, owner: str) -> Callable[[str], Any]:
