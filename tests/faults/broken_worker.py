@@ -118,5 +118,5 @@ if __name__ == "__main__":
     parser.add_argument("--without", choices=["fence", "order"], required=True)
     chosen = parser.parse_args().without
     environment = Settings.load()
-    configure(environment.log_level, process="worker")
+    configure(environment, process="worker")
     asyncio.run(work(environment, chosen))

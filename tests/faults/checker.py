@@ -28,6 +28,8 @@ AND (state LIKE 'idle in transaction%%' OR (state = 'active' AND query_start < c
 _SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 SESSIONS_PER_PROCESS = 13
+LASTING = {b"chatkit:workers"}
+"""The one Redis key that is there for ever: who has been seen lately."""
 
 
 def complaints(house: FaultHouse, tabs: Iterable[Tab], *, labels: str = "%") -> list[str]:
@@ -87,7 +89,7 @@ def wrong_sequence(house: FaultHouse, tab: Tab) -> list[str]:
     places = [(int(generation), int(sequence)) for generation, _, sequence in (one.partition(".") for one in tab.ids)]
     found = [f"{who} was given {one} {n} times" for one, n in Counter(tab.ids).items() if n > 1]
     found += [f"{who} was given {after} after {before}" for before, after in pairwise(places) if after < before]
-    if tab.run_id is None or tab.status is None or not places:
+    if tab.run_id is None or tab.status is None or not places or tab.ended_from_the_record:
         return found
     generation, expected = _logged(house, tab.run_id)
     first = _first_after(tab, generation)
@@ -102,7 +104,7 @@ def left_over(house: FaultHouse, run_ids: Sequence[str]) -> list[str]:
     """Leases, keys without expiry, subscriptions, sessions: what should be gone a moment after the last stream."""
     looks = {
         "an ended run holds a lease": lambda: house.sql(_LEFT)[0][0],
-        "a Redis key has no expiry": lambda: [key for key in house.redis.scan_iter() if house.redis.ttl(key) == -1],
+        "a Redis key has no expiry": lambda: lasting_keys(house),
         "a channel has subscribers": lambda: _subscribed(house, run_ids),
         "a session is stuck in Postgres": lambda: house.sql(_IDLE)[0][0],
         "Postgres has too many sessions": lambda: _sessions_too_many(house),
@@ -114,6 +116,11 @@ def left_over(house: FaultHouse, run_ids: Sequence[str]) -> list[str]:
         except AssertionError:
             found.append(f"{what}: {look()}")
     return found
+
+
+def lasting_keys(house: FaultHouse) -> list[bytes]:
+    """Keys that would be there for ever, and should not."""
+    return [key for key in house.redis.scan_iter() if key not in LASTING and house.redis.ttl(key) == -1]
 
 
 def _first_after(tab: Tab, generation: int) -> int:

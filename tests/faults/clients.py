@@ -38,6 +38,11 @@ class Seen:
     def type(self) -> str:
         return self.frame.data["type"] if isinstance(self.frame.data, dict) else ""
 
+    @property
+    def moves(self) -> bool:
+        """Whether it tells something of the run: no ping, no place in the queue."""
+        return bool(self.frame.id) or self.type.startswith("thread.") or (self.frame.comment or "").startswith("end ")
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -117,7 +122,7 @@ class Tab:
     def moved(self, since: float, *, seconds: float = 40.0) -> float:
         """Wait for the first event of the log after that moment; how long after it that came."""
         moment = until(
-            lambda: next((seen.at for seen in list(self.seen) if seen.at > since and seen.frame.id), None),
+            lambda: next((seen.at for seen in list(self.seen) if seen.at > since and seen.moves), None),
             f"an event of {self.run_id}",
             seconds=seconds,
         )
@@ -144,6 +149,11 @@ class Tab:
         """The assistant's text that can be read in it now."""
         items = [item for item in self.fold().items() if item["type"] == "assistant_message"]
         return "\n".join("".join(part["text"] for part in item["content"]) for item in items)
+
+    @property
+    def ended_from_the_record(self) -> bool:
+        """Whether the end was told from Postgres, because there was no log to tell it: its events have no ids."""
+        return any(seen.type.startswith("thread.item") and not seen.frame.id for seen in self.seen)
 
     def of_type(self, kind: str) -> list[Seen]:
         return [seen for seen in list(self.seen) if seen.type == kind]

@@ -14,6 +14,14 @@ RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of zero seconds: closing sends RST."""
 
 
+class Cut(ConnectionError):
+    """Raised by a filter: these bytes still pass, then the connection ends."""
+
+    def __init__(self, passed: bytes) -> None:
+        super().__init__()
+        self.passed = passed
+
+
 class Line:
     """One connection through the proxy. `silent` makes it half-open: it stays, and nothing passes any more."""
 
@@ -114,7 +122,8 @@ class Proxy:
                     },
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-        except OSError:
+        except (OSError, asyncio.CancelledError):
+            # Swallowed at the very end: in Python 3.11 the server would log a cancelled connection as an error.
             pass
         finally:
             self._tasks.discard(task)
@@ -141,8 +150,13 @@ class Proxy:
                 if line.silent:
                     await asyncio.sleep(3600)
                 self.bytes_passed += len(data)
-                writer.write(change(data) if change else data)
-                await writer.drain()
+                try:
+                    writer.write(change(data) if change else data)
+                except Cut as cut:
+                    writer.write(cut.passed)
+                    return
+                finally:
+                    await writer.drain()
 
 
 class Network:

@@ -9,9 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from agents import Agent, Model, OpenAIChatCompletionsModel, Runner, StopAtTools, set_tracing_disabled
-from chatkit.agents import AgentContext, ThreadItemConverter, stream_agent_response
+from chatkit.agents import AgentContext, stream_agent_response
 from chatkit.server import ChatKitServer
 from chatkit.types import (
+    AssistantMessageItem,
+    ClientToolCallItem,
+    ThreadItem,
     ThreadItemDoneEvent,
     ThreadMetadata,
     ThreadStreamEvent,
@@ -54,6 +57,19 @@ def the_agents() -> dict[str, Agent[Any]]:
     }
 
 
+def as_input(item: ThreadItem) -> Any:
+    """What the model is given of an earlier item; chat-completions models know nothing of ChatKit's own converter."""
+    match item:
+        case UserMessageItem():
+            return {"role": "user", "content": "".join(part.text for part in item.content)}
+        case AssistantMessageItem():
+            return {"role": "assistant", "content": "".join(part.text for part in item.content)}
+        case ClientToolCallItem(status="completed"):
+            return {"role": "user", "content": f"browser said {item.output}"}
+        case _:
+            return None
+
+
 class TeamServer(ChatKitServer[Any]):
     """`plain …`, `handoff …`, `nested …`, `mcp …`, `browser …`, `widget …`; anything else is plain."""
 
@@ -65,7 +81,7 @@ class TeamServer(ChatKitServer[Any]):
         self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Any
     ) -> AsyncIterator[ThreadStreamEvent]:
         page = await self.store.load_thread_items(thread.id, None, 50, "desc", context)
-        history = await ThreadItemConverter().to_agent_input(list(reversed(page.data)))
+        history = [said for item in reversed(page.data) if (said := as_input(item))]
         words = "".join(part.text for part in input_user_message.content) if input_user_message else "plain"
         kind = words.split()[0]
         agent_context = AgentContext(thread=thread, store=self.store, request_context=context)

@@ -1,6 +1,7 @@
 """Negative controls: with one safety taken out, the checker must fail. A suite that cannot fail proves nothing."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -60,9 +61,10 @@ def test_when_it_publishes_first_the_checker_fails(house_of: HouseOf, sighting: 
 class HastyChannels(Channels):
     """Subscribes, and does not wait for the server's word that it has."""
 
-    async def _subscribed(self, name: bytes, patience: float) -> None:
+    async def _subscribed(self, name: bytes, patience: float) -> bool:
         self._acknowledged.setdefault(name, asyncio.Event())
         await self._send("SUBSCRIBE", name)
+        return True
 
 
 @pytest.mark.row(41)
@@ -96,9 +98,10 @@ async def lost_in_trial(log: EventLog, run_id: str) -> int:
     caught_up = asyncio.Event()
 
     async def read() -> None:
-        async for batch in log.follow(run_id):
-            if batch.records:
-                caught_up.set()
+        async with aclosing(log.follow(run_id)) as batches:
+            async for batch in batches:
+                if batch.records:
+                    caught_up.set()
 
     reader = asyncio.create_task(read())
     await caught_up.wait()
@@ -106,4 +109,5 @@ async def lost_in_trial(log: EventLog, run_id: str) -> int:
     await log.append([Append(run_id, 1, Cursor(1, 1), records, expires_at)])
     _, pending = await asyncio.wait([reader], timeout=1.0)
     reader.cancel()
+    await asyncio.wait([reader])
     return len(pending)

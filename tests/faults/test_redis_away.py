@@ -107,7 +107,7 @@ def test_messages_that_are_dropped_are_read_from_the_log(house_of: HouseOf, sigh
 def test_half_open_lines_to_redis_are_noticed(house_of: HouseOf, sighting: Sighting) -> None:
     with house_of(workers=1, apis=0) as house:
         api = house.api(linked=True)
-        tabs = talk(house, "halfopen")
+        tabs = talk(house, "halfopen", pace=0.2)
         for tab in tabs:
             tab.shows("word5 ")
         api.links["redis"].silence()
@@ -119,9 +119,9 @@ def test_half_open_lines_to_redis_are_noticed(house_of: HouseOf, sighting: Sight
         sighting.seen("every connection of an API half-open under 12 readers")
 
 
-def talk(house: FaultHouse, name: str) -> list[Tab]:
+def talk(house: FaultHouse, name: str, *, pace: float = PACE) -> list[Tab]:
     """Four answers of three seconds, three tabs each."""
-    house.model.answers_to(name, Text(story(60)).paced(PACE))
+    house.model.answers_to(name, Text(story(60)).paced(pace))
     first = [house.ask(f"plain {name} {n}", user=f"user {n}") for n in range(4)]
     return [*first, *(house.follow(tab) for tab in first for _ in range(2))]
 

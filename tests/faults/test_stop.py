@@ -38,7 +38,7 @@ def test_stop_in_mid_delta_keeps_the_partial_text_once_and_ends_the_model_call(
     request = asked(team.model, name)[0]
     until(lambda: request.closed, "the end of the model call")
     assert took <= 1.0
-    assert tab.text == story(12)
+    assert tab.text.strip() == story(12)
     assert team.sql(PARTIAL, tab.run_id) == [(1,)]
     assert request.tokens == 12
     assert team.sql(ACTIVE, tab.thread_id) == [(0,)]
