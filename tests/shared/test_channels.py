@@ -87,19 +87,19 @@ async def test_a_listener_that_has_waited_is_told_of_no_gap(redis: Redis, channe
 
 
 async def test_listeners_outlive_their_server(tmp_path: Path) -> None:
-    async with own_server(tmp_path) as (server, redis), Channels(redis) as channels:
-        async with channels.listen("news") as inbox:
-            server.kill()
-            await asyncio.to_thread(server.start)
-            assert await heard(inbox) == (True, [])
-            await redis.publish("news", b"back")
-            assert await heard(inbox) == (False, [b"back"])
+    server_of_its_own = own_server(tmp_path)
+    async with server_of_its_own as (server, redis), Channels(redis) as channels, channels.listen("news") as inbox:
+        server.kill()
+        await asyncio.to_thread(server.start)
+        assert await heard(inbox) == (True, [])
+        await redis.publish("news", b"back")
+        assert await heard(inbox) == (False, [b"back"])
 
 
 async def test_without_a_server_the_listener_is_let_in_and_hears_nothing(tmp_path: Path) -> None:
-    async with Channels(connect(f"unix://{tmp_path}/none.sock")) as channels:
-        async with channels.listen("news", patience=0.01) as inbox:
-            assert not await inbox.wait(0.01)
+    nowhere = connect(f"unix://{tmp_path}/none.sock")
+    async with Channels(nowhere) as channels, channels.listen("news", patience=0.01) as inbox:
+        assert not await inbox.wait(0.01)
 
 
 async def test_closing_ends_the_connection(redis: Redis) -> None:

@@ -23,11 +23,7 @@ from shared.records import (
     encode,
 )
 from shared.wire import clean_text, json_string
-
-anything = st.text(
-    st.characters(exclude_categories=()) | st.sampled_from('\x00\x1e\x1f\ud800\udfff\U0001f9d1\n\t"\\\x7f')
-)
-"""Any text that Python can hold: control characters, emoji and lone surrogates too."""
+from tests.texts import anything
 
 json_bytes = st.dictionaries(st.text(), st.text()).map(lambda value: json.dumps(value).encode())
 records = st.one_of(
