@@ -1,0 +1,182 @@
+"""Runs: one winner of every claim, one active run of a conversation, nothing written by an attempt that is over."""
+
+import asyncio
+
+import pytest
+
+from shared import runs as records
+from shared.database import Database
+from shared.errors import ConversationBusy, NotClaimable, NotFound, StaleAttempt
+from shared.ids import new_id
+from shared.runs import RunKind, Runs, RunStatus
+from tests.rows import claimed, queued, requeued, row_of, superseded
+
+pytestmark = pytest.mark.anyio
+
+ENDS = [RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED]
+
+
+async def age(database: Database, run_id: str, **seconds: float) -> None:
+    """Make these moments of the run so many seconds past."""
+    for column, value in seconds.items():
+        sql = f"UPDATE runs SET {column} = clock_timestamp() - make_interval(secs => %(s)s) WHERE id = %(id)s"
+        await database.run(sql, {"s": value, "id": run_id})
+
+
+async def insert(database: Database, conversation_id: str | None, kind: RunKind = RunKind.RESPOND) -> None:
+    what = {"run_id": new_id("run"), "user_id": "ann", "kind": kind, "request": {}, "deadline": 9.0}
+    async with database.transaction() as connection:
+        await records.insert(connection, conversation_id=conversation_id, **what)
+
+
+async def test_of_many_claims_of_one_run_one_wins(database: Database, runs: Runs) -> None:
+    run = await queued(database)
+    results = await asyncio.gather(*(runs.claim(run.id, f"w{n}") for n in range(20)), return_exceptions=True)
+    winners = [result for result in results if not isinstance(result, NotClaimable)]
+    assert len(winners) == 1
+    assert (await row_of(database, run))["attempt"] == 1
+
+
+async def test_a_claim_is_the_next_attempt_with_a_lease_by_the_databases_clock(database: Database, runs: Runs) -> None:
+    run = await queued(database)
+    assert (run.status, run.attempt, run.generation, run.crashes) == ("queued", 0, 1, 0)
+    first = await runs.claim(run.id, "w")
+    assert (first.status, first.attempt, first.owner) == ("running", 1, "w")
+    sql = "SELECT extract(epoch FROM lease_until - clock_timestamp())::float AS left FROM runs WHERE id = %(id)s"
+    left = await database.one(sql, {"id": run.id})
+    assert left is not None
+    assert 0 < left["left"] <= records.LEASE_SECONDS
+    second = await superseded(database, first)
+    assert (second.attempt, second.started_at) == (2, first.started_at)
+
+
+async def test_what_runs_or_has_ended_or_never_was_cannot_be_claimed(database: Database, runs: Runs) -> None:
+    running = await claimed(database)
+    over = await claimed(database)
+    await runs.finish(over, RunStatus.COMPLETED)
+    for run_id in (running.id, over.id, new_id("run")):
+        with pytest.raises(NotClaimable):
+            await runs.claim(run_id, "w")
+
+
+@pytest.mark.parametrize("status", ENDS)
+async def test_a_run_is_finished_once_and_keeps_what_came_of_it(
+    database: Database, runs: Runs, status: RunStatus
+) -> None:
+    run = await claimed(database)
+    assert await runs.finish(run, status, usage={"requests": 2}, error=None, result={"a": [1]})
+    for other in ENDS:
+        assert not await runs.finish(run, other)
+    row = await row_of(database, run)
+    assert (row["status"], row["usage"], row["error"], row["result"]) == (status, {"requests": 2}, None, {"a": [1]})
+    assert (row["owner"], row["lease_until"]) == (None, None)
+    assert row["finished_at"] is not None
+
+
+async def test_an_older_attempt_can_neither_finish_nor_hand_over_nor_begin_a_generation(
+    database: Database, runs: Runs
+) -> None:
+    old = await claimed(database)
+    new = await superseded(database, old)
+    assert not await runs.finish(old, RunStatus.COMPLETED)
+    assert not await runs.hand_over(old)
+    with pytest.raises(StaleAttempt):
+        await runs.next_generation(old)
+    row = await row_of(database, new)
+    assert (row["status"], row["attempt"], row["generation"]) == ("running", 2, 1)
+    assert [await runs.next_generation(new) for _ in range(2)] == [2, 3]
+
+
+async def test_an_attempt_whose_run_went_back_to_the_queue_holds_nothing(database: Database, runs: Runs) -> None:
+    run = await claimed(database)
+    await requeued(database, run)
+    assert not await runs.finish(run, RunStatus.COMPLETED)
+    assert not await runs.hand_over(run)
+
+
+async def test_a_hand_over_counts_no_crash_and_the_run_can_be_claimed_again(database: Database, runs: Runs) -> None:
+    run = await claimed(database)
+    assert await runs.hand_over(run)
+    row = await row_of(database, run)
+    assert (row["status"], row["crashes"], row["rings"], row["owner"]) == ("queued", 0, 0, None)
+    assert (await runs.claim(run.id, "w")).attempt == 2
+
+
+async def test_a_conversation_has_one_active_run_by_the_index(database: Database, runs: Runs) -> None:
+    first = await queued(database)
+    for kind in (RunKind.RESPOND, RunKind.ACTION):
+        with pytest.raises(ConversationBusy):
+            await insert(database, first.conversation_id, kind)
+    running = await runs.claim(first.id, "w")
+    with pytest.raises(ConversationBusy):
+        await insert(database, first.conversation_id)
+    await insert(database, first.conversation_id, RunKind.CALL)
+    await runs.finish(running, RunStatus.COMPLETED)
+    await insert(database, first.conversation_id)
+
+
+async def test_of_many_admissions_to_one_conversation_one_is_let_in(database: Database, runs: Runs) -> None:
+    over = await claimed(database)
+    await runs.finish(over, RunStatus.COMPLETED)
+    attempts = [insert(database, over.conversation_id) for _ in range(10)]
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert [type(result) for result in results if result is not None] == [ConversationBusy] * 9
+
+
+async def test_runs_without_a_conversation_do_not_exclude_one_another(database: Database) -> None:
+    await insert(database, None, RunKind.CALL)
+    await insert(database, None, RunKind.CALL)
+
+
+async def test_a_queued_run_ends_by_its_cancel_and_a_running_one_is_only_asked(database: Database, runs: Runs) -> None:
+    waiting, working = await queued(database), await claimed(database)
+    assert (await runs.request_cancel("ann", waiting.id)).status == RunStatus.CANCELLED
+    assert (await row_of(database, waiting))["finished_at"] is not None
+    with pytest.raises(NotClaimable):
+        await runs.claim(waiting.id, "w")
+    first = await runs.request_cancel("ann", working.id)
+    again = await runs.request_cancel("ann", working.id)
+    assert (first.status, first.finished_at) == (RunStatus.RUNNING, None)
+    assert again.cancel_requested_at == first.cancel_requested_at
+
+
+async def test_a_run_that_has_ended_cannot_be_cancelled_any_more(database: Database, runs: Runs) -> None:
+    run = await claimed(database)
+    await runs.finish(run, RunStatus.COMPLETED)
+    assert (await runs.request_cancel("ann", run.id)).status == RunStatus.COMPLETED
+    assert (await row_of(database, run))["cancel_requested_at"] is None
+
+
+async def test_another_users_run_is_not_there(database: Database, runs: Runs) -> None:
+    run = await queued(database)
+    for run_id in (run.id, new_id("run")):
+        with pytest.raises(NotFound):
+            await runs.get("bob", run_id)
+        with pytest.raises(NotFound):
+            await runs.request_cancel("bob", run_id)
+    assert await runs.active("bob", run.conversation_id or "") is None
+    assert await runs.active("ann", run.conversation_id or "") == run.id
+    assert (await runs.get("ann", run.id)).status == "queued"
+
+
+async def test_a_standing_says_the_place_in_the_queue_and_for_how_long_nobody_came(
+    database: Database, runs: Runs
+) -> None:
+    first, second = await queued(database), await queued(database)
+    await age(database, first.id, created_at=50, rung_at=40)
+    standings = await runs.standings([first.id, second.id, "run_unknown"])
+    assert set(standings) == {first.id, second.id}
+    assert [standings[run.id].queue_position for run in (first, second)] == [1, 2]
+    assert standings[first.id].waiting_seconds >= 50
+    assert 40 <= standings[first.id].unowned_seconds < 50
+    working = await runs.claim(first.id, "w")
+    standing = (await runs.standings([first.id]))[first.id]
+    assert (standing.queue_position, standing.unowned_seconds) == (None, 0)
+    await age(database, first.id, lease_until=7)
+    assert 7 <= (await runs.standings([first.id]))[first.id].unowned_seconds < 17
+    await runs.finish(working, RunStatus.FAILED)
+    assert (await runs.standings([first.id]))[first.id].unowned_seconds == 0
+
+
+def test_three_statuses_are_for_ever() -> None:
+    assert [status for status in RunStatus if status.ended] == ENDS
