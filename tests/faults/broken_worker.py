@@ -98,12 +98,18 @@ async def work(settings: Settings, without: str) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with wired(settings) as whole, broken(settings, without, whole) as (room, leases_of):
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108
-        claim = claiming(room.runs, slots, whole.owner)
+        claim = claiming(room.runs, room.queue, slots, whole.owner)
         redis = await connect_queue(settings.redis_url)
-        doorbell = Doorbell(redis, claim, free=lambda: slots.free, slots=settings.worker_slots)
+        doorbell = Doorbell(redis, claim, free=lambda: slots.free)
         leases = leases_of(whole.leases._database, slots)
         parts = replace(whole, room=room, slots=slots, doorbell=doorbell, leases=leases)
-        duties = [doorbell.async_run(), listen(parts), leases.keep(), whole.sweeper.run(), room.queue.keep_seen()]
+        duties = [
+            doorbell.async_run(),
+            listen(parts),
+            leases.keep(),
+            whole.sweeper.run(),
+            room.queue.keep_seen(whole.owner),
+        ]
         tasks = [asyncio.create_task(duty) for duty in duties]
         print("worker ready", flush=True)
         await stopping.wait()

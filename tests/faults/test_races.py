@@ -34,6 +34,7 @@ def test_two_messages_at_once_make_one_run(team: FaultHouse, sighting: Sighting)
         (winner,) = [tab for tab in both if tab.run_id]
         assert loser.refusals[0].status == 409
         assert {key.lower(): value for key, value in loser.refusals[0].headers.items()}["x-run-id"] == winner.run_id
+        winner.shows("word4")
         team.model.release(name)
         assert winner.ended() == "completed"
         assert team.sql(OF_CONVERSATION, thread_id) == [(2,)], turn
