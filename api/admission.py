@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from api.cancel import Cancel
+from api.gate import Gate
 from api.prelude import Prelude
 from shared import conversations, runs
 from shared.channels import REDIS_AWAY
@@ -79,21 +80,24 @@ class Admission:
         log: EventLog,
         queue: Queue,
         cancel: Cancel,
+        gate: Gate,
         *,
         deadline: float,
         tail: float,
         busy_policy: BusyPolicy,
     ) -> None:
         self._database, self._log, self._queue = database, log, queue
-        self._cancel, self._runs = cancel, Runs(database)
+        self._cancel, self._gate, self._runs = cancel, gate, Runs(database)
         self._deadline, self._tail, self._busy_policy = deadline, tail, busy_policy
 
     async def admit(self, submission: Submission, prelude: Prelude) -> Run:
         """The queued run, or the one that the same Idempotency-Key admitted before.
 
-        Raises NotFound, ConversationBusy, ConversationLocked, IdempotencyMismatch, and what the prelude refuses.
+        Raises Unavailable, TooMany, NotFound, ConversationBusy, ConversationLocked, IdempotencyMismatch, and what the
+        prelude refuses.
         """
         run_id, begun = new_id("run"), time.monotonic()
+        await self._gate.check_queue()
         while True:
             try:
                 run, events = await self._commit(run_id, submission, prelude)
@@ -109,6 +113,7 @@ class Admission:
         async with self._database.transaction() as connection:
             if submission.idempotency_key and (before := await _recall(connection, submission)):
                 return before, None
+            await self._gate.check_user(connection, user_id)
             await _open_conversation(connection, user_id, prelude)
             run = await runs.insert(
                 connection,
@@ -131,7 +136,8 @@ class Admission:
         try:
             expires_at = run.deadline.timestamp() + self._tail
             await self._log.begin(run.id, attempt=0, generation=run.generation, expires_at=expires_at, records=events)
-            await self._queue.enqueue(run.id)
+            if run.rung_at is not None:
+                await self._queue.enqueue(run.id)
         except REDIS_AWAY as error:
             logger.warning("run cannot be announced", run=run.id, error=type(error).__name__)
 

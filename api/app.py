@@ -18,6 +18,7 @@ from api.auth import Authenticator
 from api.calls import Calls
 from api.cancel import Cancel
 from api.dependencies import House
+from api.gate import Gate
 from api.protocol import Protocol
 from api.relay import Relay
 from api.uploads import Attachments
@@ -86,6 +87,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             log,
             queue,
             cancel,
+            Gate(database, max_queued=settings.max_queued, max_active=settings.max_active_runs),
             deadline=settings.run_deadline,
             tail=settings.log_tail,
             busy_policy=settings.busy_policy,

@@ -93,6 +93,9 @@ class IdempotencyMismatch(Invalid):
 class TooMany(Problem):
     status, type, title = 429, "too-many", "Too many requests."
 
+    def __init__(self, detail: str | None = None, *, retry_after: int = 2) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
 
 class Unavailable(Problem):
     status, type, title = 503, "unavailable", "The service is not available right now."

@@ -21,6 +21,9 @@ from shared.errors import ConversationBusy, NotClaimable, NotFound, StaleAttempt
 from shared.tables import Run
 
 LEASE_SECONDS = 4.0
+SHARE = 2
+"""How many of a user's waiting runs are rung for at once: the claim of one rings the next, so that however many
+somebody submits, the next user's run has two ahead of it and not all of them."""
 
 
 class RunStatus(StrEnum):
@@ -59,7 +62,9 @@ class Standing:
 _INSERT = """
 INSERT INTO runs (id, conversation_id, user_id, kind, request, deadline, rung_at)
 VALUES (%(id)s, %(conversation_id)s, %(user_id)s, %(kind)s, %(request)s,
-        clock_timestamp() + make_interval(secs => %(deadline)s), clock_timestamp())
+        clock_timestamp() + make_interval(secs => %(deadline)s),
+        CASE WHEN (SELECT count(*) FROM runs WHERE user_id = %(user_id)s AND status = 'queued') < %(share)s
+             THEN clock_timestamp() END)
 RETURNING *
 """
 
@@ -69,6 +74,14 @@ UPDATE runs SET status = 'running', attempt = attempt + 1, owner = %(owner)s,
     started_at = coalesce(started_at, clock_timestamp())
 WHERE id = %(id)s AND status = 'queued'
 RETURNING *
+"""
+
+_NEXT = """
+UPDATE runs SET rung_at = clock_timestamp()
+WHERE id = (
+    SELECT id FROM runs WHERE user_id = %(user_id)s AND status = 'queued' AND rung_at IS NULL
+    ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1
+) RETURNING id
 """
 
 _FINISH = """
@@ -133,6 +146,11 @@ class Runs:
             raise NotClaimable(run_id)
         return run
 
+    async def next_of(self, user_id: str) -> str | None:
+        """The user's next waiting run that was not rung for yet, now to be rung for."""
+        row = await self._database.one(_NEXT, {"user_id": user_id})
+        return row["id"] if row else None
+
     async def finish(
         self,
         run: Run,
@@ -192,7 +210,7 @@ async def insert(
     parameters = {"id": run_id, "user_id": user_id, "conversation_id": conversation_id, "kind": kind}
     cursor = connection.cursor(row_factory=class_row(Run))
     try:
-        await cursor.execute(_INSERT, {**parameters, "request": Jsonb(request), "deadline": deadline})
+        await cursor.execute(_INSERT, {**parameters, "request": Jsonb(request), "deadline": deadline, "share": SHARE})
     except errors.UniqueViolation:
         raise ConversationBusy from None
     run = await cursor.fetchone()

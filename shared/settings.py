@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     """How long a request waits for a team's code that answers with JSON."""
     log_tail: float = Field(default=3600.0, gt=0)
     """How long an ended run's event log is kept in Redis."""
+    max_queued: int = Field(default=1000, gt=0)
+    """Runs that may wait for a worker; past that a message is refused before anything is stored."""
+    max_active_runs: int = Field(default=50, gt=0)
+    """Runs of one user that may be queued or running at once."""
     max_turns: int = Field(default=25, gt=0)
     history_tokens: int = Field(default=30_000, gt=0)
     """What of a conversation's past the default agent's model is given, at most."""

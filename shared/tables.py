@@ -100,6 +100,7 @@ class Run(SQLModel, table=True):
             unique=True,
             postgresql_where=text("status IN ('queued', 'running') AND kind <> 'call'"),
         ),
+        Index("runs_active_of_user", "user_id", "id", postgresql_where=text("status IN ('queued', 'running')")),
         Index("runs_waiting", "id", postgresql_where=text("status = 'queued'")),
         Index("runs_leased", "lease_until", postgresql_where=text("status = 'running'")),
         Index("runs_of_conversation", "conversation_id", "id"),

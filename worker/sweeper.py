@@ -50,7 +50,11 @@ _RING_AGAIN = """
 UPDATE runs SET rings = rings + 1, rung_at = clock_timestamp()
 WHERE id IN (
     SELECT id FROM runs
-    WHERE status = 'queued' AND rung_at < clock_timestamp() - make_interval(secs => least(2 ^ (rings + 1), 8))
+    WHERE status = 'queued' AND (
+        rung_at < clock_timestamp() - make_interval(secs => least(2 ^ (rings + 1), 8))
+        -- The one whose claim should have rung for this one is gone.
+        OR rung_at IS NULL AND NOT EXISTS (
+            SELECT FROM runs r WHERE r.user_id = runs.user_id AND r.status = 'queued' AND r.rung_at IS NOT NULL))
     ORDER BY id FOR UPDATE SKIP LOCKED LIMIT %(limit)s
 ) RETURNING id
 """

@@ -82,7 +82,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
         room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
-        doorbell = Doorbell(arq_redis, claiming(runs, slots, owner), free=lambda: slots.free)
+        doorbell = Doorbell(arq_redis, claiming(runs, queue, slots, owner), free=lambda: slots.free)
         collector = Collector(database, files, unbound_seconds=settings.attachment_unbound_seconds)
         sweeper, leases = Sweeper(database, log, queue), Leases(renewals, slots)
         yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector)
@@ -112,12 +112,15 @@ async def build_server(
     )
 
 
-def claiming(runs: Runs, slots: Slots, owner: str) -> Callable[[str], Any]:
-    """What a ring does: claim the run and start it; someone else's run is none of ours."""
+def claiming(runs: Runs, queue: Queue, slots: Slots, owner: str) -> Callable[[str], Any]:
+    """What a ring does: claim the run, start it, and ring for its user's next; someone else's run is none of ours."""
 
     async def claim(run_id: str) -> None:
         with suppress(NotClaimable):
             asked_at = time.monotonic()
-            slots.start(await runs.claim(run_id, owner), lease_until=good_until(asked_at))
+            run = await runs.claim(run_id, owner)
+            slots.start(run, lease_until=good_until(asked_at))
+            if waiting := await runs.next_of(run.user_id):
+                await queue.enqueue(waiting)
 
     return claim

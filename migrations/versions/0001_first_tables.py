@@ -132,6 +132,13 @@ def upgrade() -> None:
     )
     op.create_index("runs_of_conversation", "runs", ["conversation_id", "id"], unique=False)
     op.create_index("runs_of_user", "runs", ["user_id", "id"], unique=False)
+    op.create_index(
+        "runs_active_of_user",
+        "runs",
+        ["user_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('queued', 'running')"),
+    )
     op.create_index("runs_waiting", "runs", ["id"], unique=False, postgresql_where=sa.text("status = 'queued'"))
     op.create_table(
         "idempotency_keys",
@@ -197,6 +204,7 @@ def downgrade() -> None:
     op.drop_table("run_steps")
     op.drop_index("idempotency_keys_by_age", table_name="idempotency_keys")
     op.drop_table("idempotency_keys")
+    op.drop_index("runs_active_of_user", table_name="runs", postgresql_where=sa.text("status IN ('queued', 'running')"))
     op.drop_index("runs_waiting", table_name="runs", postgresql_where=sa.text("status = 'queued'"))
     op.drop_index("runs_of_user", table_name="runs")
     op.drop_index("runs_of_conversation", table_name="runs")

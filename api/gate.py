@@ -1,0 +1,40 @@
+"""How much is let in: an answer before anything is stored, and fair to those who ask for little."""
+
+import time
+
+from shared.database import Connection, Database
+from shared.errors import TooMany, Unavailable
+
+LOOK_SECONDS = 0.25
+"""How old the known length of the queue may be; what this process admits meanwhile is counted on top."""
+
+_WAITING = "SELECT count(*) AS waiting FROM (SELECT FROM runs WHERE status = 'queued' LIMIT %(limit)s) q"
+_ACTIVE = """
+SELECT count(*) AS active FROM (
+    SELECT FROM runs WHERE user_id = %(user_id)s AND status IN ('queued', 'running') LIMIT %(limit)s
+) a
+"""
+
+
+class Gate:
+    """Lets a run in while the queue is shorter than `max_queued` and its user has fewer than `max_active` runs."""
+
+    def __init__(self, database: Database, *, max_queued: int, max_active: int) -> None:
+        self._database, self._max_queued, self._max_active = database, max_queued, max_active
+        self._waiting, self._looked_at = 0, float("-inf")
+
+    async def check_queue(self) -> None:
+        """Raises Unavailable, with a time to come back after, when too many are waiting already."""
+        if time.monotonic() - self._looked_at > LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            row = await self._database.one(_WAITING, {"limit": self._max_queued + 1})
+            self._waiting = row["waiting"] if row else 0
+        if self._waiting >= self._max_queued:
+            raise Unavailable("Too many answers are waiting already.", retry_after=5)
+        self._waiting += 1
+
+    async def check_user(self, connection: Connection, user_id: str) -> None:
+        """Raises TooMany when this user has as many answers in progress as one may have."""
+        row = await (await connection.execute(_ACTIVE, {"user_id": user_id, "limit": self._max_active})).fetchone()
+        if row is not None and row["active"] >= self._max_active:
+            raise TooMany("Too many of your answers are in progress.", retry_after=2)
