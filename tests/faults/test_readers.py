@@ -11,7 +11,7 @@ from tests.faults.clients import Tab
 from tests.faults.house import FaultHouse
 from tests.faults.labels import label
 from tests.faults.report import Sighting
-from tests.faults.scripts import Text, story
+from tests.faults.scripts import Text, story, tokens
 from tests.faults.waiting import until
 from tests.house import bearer
 
@@ -130,6 +130,7 @@ def test_a_reader_that_does_not_read_is_dropped_and_costs_no_memory(team: FaultH
         tab = team.ask(f"plain {name}", urls=[api.url])
         slow = [silent_reader(api.url, tab) for _ in range(3)]
         channel = f"run:{{{tab.run_id}}}:live"
+        tokens(team.model, name, 2)
         memory = resident(api.pid)
         team.model.release(name)
         assert tab.ended() == "completed"
