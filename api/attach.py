@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from api.dependencies import House
 from api.event_stream import EventStream
-from api.relay import Dialect, Relay, ending
+from api.reading import Dialect
+from api.relay import Relay, ending
 from shared.channels import REDIS_AWAY
 from shared.errors import NotFound
 from shared.event_log import EventLog

@@ -32,7 +32,7 @@ from api.attach import ACTION, attach
 from api.dependencies import CurrentHouse, CurrentPrincipal, House
 from api.event_stream import EventStream
 from api.prelude import Prelude, Refused, first_message, next_message
-from api.relay import Dialect
+from api.reading import Dialect
 from api.simple import SIMPLE_REQUEST
 from shared.errors import Invalid, TooLarge, UnknownType
 from shared.records import START

@@ -5,17 +5,16 @@ log itself has nothing to say the run's record does. A stream that closes withou
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from enum import StrEnum
 
+from api.reading import Dialect, Reading
 from api.watch import Watch
 from shared import messages
 from shared.database import AWAY, Database
-from shared.event_log import Batch, EventLog, end_status, ended
-from shared.fold import item_event
-from shared.records import Cursor, Delta, End, Event, Record, decode, delta_frame
+from shared.event_log import EventLog, end_status, ended
+from shared.records import Cursor
 from shared.runs import Standing
 from shared.simple import frame
 from shared.tables import Run
@@ -23,13 +22,6 @@ from shared.tables import Run
 UNOWNED_SECONDS = 30.0
 """After so long without a worker the reader is sent away to come back later."""
 QUEUED_SECONDS = 1.0
-
-
-class Dialect(StrEnum):
-    """How events are framed for a client."""
-
-    CHATKIT = "chatkit"
-    SIMPLE = "simple"
 
 
 @dataclass(frozen=True)
@@ -43,19 +35,19 @@ class Relay:
 
     async def follow(self, run: Run, after: Cursor, dialect: Dialect) -> AsyncGenerator[bytes, None]:
         """The bytes of the stream, from after the cursor to the run's end."""
-        frames = FRAMES[dialect]
+        reading = Reading(dialect, after)
         async with aclosing(self.log.follow(run.id, after)) as batches:
             said, place, waited_for_end = time.monotonic(), 0, False
             async for batch in batches:
                 chunk = b""
                 if batch.records:
-                    chunk = b"".join(framed(batch, frames))
+                    chunk = reading.chunk(batch)
                     if ended(batch):
                         yield chunk + ending(run, end_status(batch), dialect)
                         return
                 elif standing := await self._standing(run):
                     if standing.status.ended and (waited_for_end or not batch.found):
-                        yield await self._from_record(run, standing, frames, dialect)
+                        yield await self._from_record(run, standing, reading)
                         return
                     if standing.unowned_seconds > UNOWNED_SECONDS:
                         return
@@ -76,55 +68,14 @@ class Relay:
         except AWAY:
             return None
 
-    async def _from_record(
-        self, run: Run, standing: Standing, frames: Callable[[Record], list[bytes]], dialect: Dialect
-    ) -> bytes:
+    async def _from_record(self, run: Run, standing: Standing, reading: Reading) -> bytes:
         """What the run has stored, as done events without ids, and its end: the log is gone."""
         rows = []
         if run.conversation_id is not None:
             async with self.database.connection() as connection:
                 rows = await messages.of_run(connection, run.user_id, run.conversation_id, run.id)
-        events = [item_event("thread.item.done", messages.visible(row["item"])) for row in rows]
-        body = b"".join(b"data: %s\n\n" % data for event in events for data in frames(event))
-        return body + ending(run, standing.status, dialect)
-
-
-def chatkit_frames(record: Record) -> list[bytes]:
-    """A record as the ChatKit protocol has it."""
-    match record:
-        case Event(chatkit):
-            return [chatkit] if chatkit else []
-        case Delta():
-            return [delta_frame(record)]
-        case End():
-            return []
-
-
-def simple_frames(record: Record) -> list[bytes]:
-    """A record in the simple dialect."""
-    match record:
-        case Event(_, simple):
-            return list(simple)
-        case Delta(_, _, text):
-            return [b'{"type":"text","content":%s}' % text]
-        case End():
-            return []
-
-
-FRAMES: dict[Dialect, Callable[[Record], list[bytes]]] = {
-    Dialect.CHATKIT: chatkit_frames,
-    Dialect.SIMPLE: simple_frames,
-}
-
-
-def framed(batch: Batch, frames: Callable[[Record], list[bytes]]) -> Iterable[bytes]:
-    """The batch as SSE; of a record's frames only the last carries its id, so none is half-acknowledged."""
-    for sequence, data in enumerate(batch.records, batch.first):
-        parts = frames(decode(data))
-        for part in parts[:-1]:
-            yield b"data: %s\n\n" % part
-        if parts:
-            yield b"id: %d.%d\ndata: %s\n\n" % (batch.generation, sequence, parts[-1])
+        stored = reading.stored([messages.visible(row["item"]) for row in rows])
+        return stored + ending(run, standing.status, reading.dialect)
 
 
 def ending(run: Run, status: str, dialect: Dialect) -> bytes:

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from api.dependencies import CurrentHouse, CurrentPrincipal
 from api.event_stream import EventStream
-from api.relay import Dialect
+from api.reading import Dialect
 from shared.records import START, Cursor
 from shared.runs import RunStatus
 

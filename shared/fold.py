@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.records import Delta, End, Event, Record
+from shared.simple import frame
 
 Item = dict[str, Any]
 
@@ -97,10 +98,7 @@ class Fold:
 
     def snapshot(self) -> list[Event]:
         """Events that show a newcomer the same: `done` for what is done, `added` with the text so far for the rest."""
-        return [
-            item_event("thread.item.added" if shown.open else "thread.item.done", shown.settled())
-            for shown in self._shown.values()
-        ]
+        return [_again(shown) for shown in self._shown.values()]
 
     def _event(self, event: dict[str, Any]) -> None:
         match event["type"]:
@@ -115,6 +113,22 @@ class Fold:
                     _update(shown.settled(), event["update"])
             case "error":
                 self.error = True
+
+
+def _again(shown: Shown) -> Event:
+    """One item of a snapshot, its text told to those who need it."""
+    item = shown.settled()
+    event = item_event("thread.item.added" if shown.open else "thread.item.done", item)
+    return Event(event.chatkit, told_text(item, again=shown.open), again=not shown.open)
+
+
+def told_text(item: Item, *, again: bool) -> tuple[bytes, ...]:
+    """An assistant message's text for the simple dialect; `again` takes what was told of it back first."""
+    if item["type"] != "assistant_message":
+        return ()
+    text = "".join(part.get("text", "") for part in item.get("content", []))
+    retract = (frame(type="retract"),) if again else ()
+    return (*retract, frame(type="text", content=text)) if text else ()
 
 
 def item_event(kind: str, item: Item) -> Event:

@@ -18,10 +18,14 @@ _CURSOR = re.compile(r"([1-9]\d{0,8})\.(\d{1,12})")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`chatkit` is one protocol event, empty where there is none; `simple` the frames of the simple dialect."""
+    """`chatkit` is one protocol event, empty where there is none; `simple` the frames of the simple dialect.
+
+    `again` says that the event is part of a snapshot: who has read an earlier generation has been told it.
+    """
 
     chatkit: bytes = b""
     simple: tuple[bytes, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ START = Cursor()
 def encode(record: Record) -> bytes:
     """The record's bytes in the log."""
     match record:
-        case Event(chatkit, simple):
-            return b"e" + FIELD_SEPARATOR.join((chatkit, *simple))
+        case Event(chatkit, simple, again):
+            return (b"s" if again else b"e") + FIELD_SEPARATOR.join((chatkit, *simple))
         case Delta(item_id, content_index, text):
             return b"d" + FIELD_SEPARATOR.join((item_id.encode(), b"%d" % content_index, text))
         case End(status):
@@ -86,7 +90,7 @@ def decode(data: bytes) -> Record:
     if kind == b"x":
         return End(body.decode())
     chatkit, *simple = body.split(FIELD_SEPARATOR)
-    return Event(chatkit, tuple(simple))
+    return Event(chatkit, tuple(simple), again=kind == b"s")
 
 
 def delta_frame(delta: Delta) -> bytes:

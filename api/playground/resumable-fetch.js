@@ -51,6 +51,7 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
     let out, cursor, held, line, watchdog, verdict, tries = 0, heard = 0, begun = false, over = false, poke = () => {};
     const body = new ReadableStream({ start: (controller) => { out = controller; }, cancel: () => abandon() });
     const tell = (state, more) => onState({ state, runId: answer.run, threadId: answer.thread, ...more });
+    const end = (status) => { settle(); tell('ended', { status }); };
     answers.add(answer);
 
     function drop() { line?.abort(); }
@@ -67,7 +68,6 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
       over = true;
       answers.delete(answer);
     }
-
     /** Without a place in the answer yet, the request itself is sent again: its key leads to the same run. */
     function connect() {
       line = new AbortController();
@@ -82,16 +82,16 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
     /** A frame without an id belongs to the next one that has one, unless it is the relay's own word. */
     function take(frame) {
       const id = /^id: ?(.+)$/m.exec(frame)?.[1];
-      const end = /^: end ?(\w*)/m.exec(frame)?.[1];
+      const status = /^: end ?(\w*)/m.exec(frame)?.[1];
       onFrame({ runId: answer.run, id, frame });
       if (over || frame.startsWith(': ping')) return;
       held += `${frame}\n\n`;
-      if (id || end !== undefined || /^data: ?\{"type": ?"progress_update"/.test(held)) {
+      if (id || status !== undefined || /^data: ?\{"type": ?"progress_update"/.test(held)) {
         out.enqueue(new TextEncoder().encode(held));
         held = '';
       }
       cursor = id ?? cursor;
-      if (end !== undefined) { settle(); out.close(); tell('ended', { status: end }); }
+      if (status !== undefined) end(status, out.close());
     }
     async function read(response) {
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -120,8 +120,7 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
 
     /** Until the answer has ended. What was abandoned before its headers came still waits for them. */
     async function pump(begin) {
-      while (!over || !answer.run) {
-        let wait = backOff(tries++);
+      for (let wait = 0; !over || !answer.run; wait = 0) {
         const response = await connect().catch(() => null);
         if (response?.ok && response.headers.get('Content-Type')?.startsWith('text/event-stream')) {
           answer.run ??= response.headers.get('X-Run-Id');
@@ -134,10 +133,11 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
         } else if (response) {
           const passing = response.status >= 500 || [408, 425, 429].includes(response.status);
           if (begun && !passing) throw new RunGone('This answer can no longer be read. Reload to see what was kept.');
-          if (!begun && !(passing && tries <= SENDING_TRIES)) return settle(begin(await refusal(response)));
-          wait = Math.max(wait, 1000 * response.headers.get('Retry-After'));
+          if (!begun && !(passing && tries < SENDING_TRIES)) return end('refused', begin(await refusal(response)));
+          wait = 1000 * response.headers.get('Retry-After');
         }
         if (over && answer.run) return;
+        wait = Math.max(wait, backOff(tries++));
         tell('reconnecting', { tries, waitMs: wait });
         await pause(wait, (resolve) => { poke = resolve; });
       }

@@ -1,0 +1,89 @@
+"""One reader's view of a run: records into the frames of its dialect, and what it still shows as open.
+
+A log that was lost begins a new generation with a snapshot. What this reader showed as open then goes, and the
+snapshot brings back what still stands; what it was told as done is not told again where the dialect has no
+items to recognise it by.
+"""
+
+import json
+from enum import StrEnum
+
+from shared.event_log import Batch
+from shared.fold import Item, item_event, removed_event, told_text
+from shared.records import Cursor, Delta, End, Event, Record, decode, delta_frame
+from shared.simple import frame
+
+_ADDED, _DONE, _REMOVED = (f'{{"type":"thread.item.{kind}"'.encode() for kind in ("added", "done", "removed"))
+
+
+class Dialect(StrEnum):
+    """How events are framed for a client."""
+
+    CHATKIT = "chatkit"
+    SIMPLE = "simple"
+
+
+class Reading:
+    """Give it every batch in order."""
+
+    def __init__(self, dialect: Dialect, after: Cursor) -> None:
+        self.dialect, self._generation = dialect, after.generation
+        self._fresh = after.generation == 0
+        self._open: set[str] = set()
+
+    def chunk(self, batch: Batch) -> bytes:
+        """The batch as SSE; of a record's frames only the last carries its id, so none is half-acknowledged."""
+        parts = list(self._new_life(batch))
+        for sequence, data in enumerate(batch.records, batch.first):
+            record = decode(data)
+            frames = self._frames(record)
+            parts += [b"data: %s\n\n" % frame for frame in frames[:-1]]
+            if frames:
+                parts.append(b"id: %d.%d\ndata: %s\n\n" % (batch.generation, sequence, frames[-1]))
+            if isinstance(record, Event):
+                self._note(record.chatkit)
+        return b"".join(parts)
+
+    def stored(self, items: list[Item]) -> bytes:
+        """An ended run's stored items, told as done, and the end of whatever else is open: the log is gone."""
+        parts = self._taken_back(self._open - {str(item["id"]) for item in items})
+        for item in items:
+            told = not self._fresh and item["id"] not in self._open
+            text = () if told else told_text(item, again=item["id"] in self._open)
+            parts += self._frames(Event(item_event("thread.item.done", item).chatkit, text))
+        return b"".join(b"data: %s\n\n" % part for part in parts)
+
+    def _new_life(self, batch: Batch) -> list[bytes]:
+        """What this reader shows as open is of a life that is over."""
+        if batch.generation == self._generation:
+            return []
+        self._fresh = self._fresh and self._generation == 0
+        self._generation = batch.generation
+        parts, self._open = self._taken_back(self._open), set()
+        return [b"data: %s\n\n" % part for part in parts]
+
+    def _taken_back(self, item_ids: set[str]) -> list[bytes]:
+        if self.dialect is Dialect.CHATKIT:
+            return [removed_event(item_id).chatkit for item_id in item_ids]
+        return [frame(type="retract")] if item_ids else []
+
+    def _frames(self, record: Record) -> list[bytes]:
+        chatkit = self.dialect is Dialect.CHATKIT
+        match record:
+            case Event(event, simple, again):
+                if chatkit:
+                    return [event] if event else []
+                return list(simple) if self._fresh or not again else []
+            case Delta(_, _, text):
+                return [delta_frame(record) if chatkit else b'{"type":"text","content":%s}' % text]
+            case End():
+                return []
+
+    def _note(self, event: bytes) -> None:
+        """Keep what is open up to date. Only these three kinds are looked into: the rest is passed on unread."""
+        if event.startswith(_ADDED):
+            self._open.add(json.loads(event)["item"]["id"])
+        elif event.startswith(_DONE):
+            self._open.discard(json.loads(event)["item"]["id"])
+        elif event.startswith(_REMOVED):
+            self._open.discard(json.loads(event)["item_id"])
