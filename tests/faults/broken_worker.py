@@ -7,7 +7,7 @@ stands down nor watches itself. `--without order`: what it shows as done is stor
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shared.channels import Channels
-from shared.event_log import EventLog
+from shared.event_log import Append, Appended, EventLog
 from shared.log_scripts import APPEND
 from shared.logging import configure
 from shared.queue import connect as connect_queue
@@ -50,6 +50,10 @@ class UnfencedLog(EventLog):
             script = script.replace(check, "")
         script = script.replace("publish(KEYS[3], ARGV[2], first", "publish(KEYS[3], ARGV[2], sequence + 1")
         self._append = redis.register_script(script)
+
+    async def append(self, appends: Sequence[Append]) -> list[Appended]:
+        await self._redis.script_load(self._append.script)
+        return await super().append(appends)
 
 
 class CarelessLeases(Leases):

@@ -104,7 +104,8 @@ def test_a_server_with_widgets_under_kill_and_stop(team: FaultHouse, sighting: S
 def test_a_server_with_client_tools_under_kill_and_stop(team: FaultHouse, sighting: Sighting, fate: str) -> None:
     name = label("browser")
     ask = Call("ask_the_browser", {"label": f"{name}b"})
-    team.model.answers_to(f"browser {name}", Call("put", {"label": name}), ask, Text("thanks"))
+    team.model.answers_to(f"browser {name}", Call("put", {"label": name}), ask, Text("never"))
+    team.model.answers_to("browser said", Text("thanks"))
     team.gates.arm(f"{name}.before")
     tab = team.ask(f"browser {name}")
     team.gates.reached(f"{name}.before")
