@@ -81,9 +81,11 @@ class Sweeper:
             logger.warning("run ended by the sweeper", run=run.id, status=run.status, crashes=run.crashes)
             await end_log(self._log, self._database, run)
         taken = await self._database.all(_TAKE_BACK, {"limit": LIMIT})
-        waiting = await self._database.all(_RING_AGAIN, {"limit": LIMIT})
         for row in taken:
             logger.warning("run taken back", run=row["id"])
+        # A ring that cannot be heard must not count, or the next one would wait all the longer.
+        await self._queue.ping()
+        waiting = await self._database.all(_RING_AGAIN, {"limit": LIMIT})
         for row in (*taken, *waiting):
             await self._queue.enqueue(row["id"])
 
