@@ -70,8 +70,7 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
     }
     /** Without a place in the answer yet, the request itself is sent again: its key leads to the same run. */
     function connect() {
-      line = new AbortController();
-      held = '';
+      [line, held] = [new AbortController(), ''];
       listen();
       if (!cursor) return authorised(url, { ...init, signal: line.signal });
       const headers = { 'Last-Event-ID': cursor, Accept: 'text/event-stream' };
@@ -106,11 +105,12 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
     /** The reader wants no more of it: a Stop, unless the user has only gone elsewhere. */
     function abandon(reason) {
       if (over) return;
-      settle();
+      over = true;
       if (reason) out.error(reason);
       if (element) setTimeout(leave, GRACE_MS); else leave();
     }
     function leave() {
+      settle();
       verdict ??= leaving || answer.left || element?.isConnected === false ? 'left' : 'stopped';
       if (!answer.run) return;
       if (verdict === 'stopped') cancel(answer.run);
@@ -174,12 +174,12 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
   resumableFetch.attach = (chatkit) => {
     const detached = new AbortController();
     const on = (event, listener) => chatkit.addEventListener(`chatkit.${event}`, listener, { signal: detached.signal });
-    on('thread.change', ({ detail }) => answers.forEach((one) => { one.left = detail.threadId !== one.thread; }));
+    on('thread.change', ({ detail }) => answers.forEach((one) => { one.left ||= detail.threadId !== one.thread; }));
     on('thread.load.end', async ({ detail: { threadId } }) => {
       if (base && !activeBefore.has(threadId)) await noteActive(threadId);
       const run = activeBefore.get(threadId);
       activeBefore.delete(threadId);
-      if (!run || [...answers].some((one) => one.run === run)) return;
+      if (!run || [...answers].some((one) => one.run === run && !one.left)) return;
       await chatkit.sendCustomAction({ type: 'run.attach', payload: { run_id: run } });
     });
     element = chatkit;
