@@ -34,7 +34,8 @@ class Line:
         for writer in (self.near, self.far):
             raw = writer.get_extra_info("socket")
             if reset and raw is not None and raw.family != socket.AF_UNIX:
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                with suppress(OSError):
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort() if reset else writer.close()
 
 
