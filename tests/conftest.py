@@ -17,7 +17,7 @@ from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect
 from shared.runs import Runs
-from tests.contract import backends
+from tests.contract.houses import houses
 from tests.house import House, Servers, house_of
 
 QUIET = 3600.0
@@ -55,7 +55,7 @@ def house(servers: Servers) -> Iterator[House]:
 @pytest.fixture(scope="session")
 def contract_houses(servers: Servers) -> Iterator[dict[str, House]]:
     """A house for each of the two servers of tests/contract/servers."""
-    with backends.houses(servers) as running:
+    with houses(servers) as running:
         yield running
 
 

@@ -9,20 +9,7 @@ from tests.contract.client import Client
 from tests.contract.servers.desk import DeskServer
 from tests.contract.servers.shop import ShopServer
 from tests.contract.walk import Backend
-from tests.house import House, Servers, house_of, token
-
-SERVERS = {"shop": "tests.contract.servers.shop:ShopServer", "desk": "tests.contract.servers.desk:DeskServer"}
-CONTEXT = "tests.contract.servers.context:build"
-
-
-@contextmanager
-def houses(servers: Servers) -> Iterator[dict[str, House]]:
-    """One of our houses for each server."""
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(house_of(servers, CHATKIT_SERVER=path, CHATKIT_CONTEXT=CONTEXT))
-            for name, path in SERVERS.items()
-        }
+from tests.house import House, token
 
 
 def backend_of(house: House, name: str) -> Backend:

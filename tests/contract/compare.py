@@ -7,6 +7,7 @@ from pathlib import Path
 from local.postgres import Postgres
 from local.redis import Redis
 from tests.contract import backends
+from tests.contract.houses import houses
 from tests.contract.suite import findings, table
 from tests.house import Servers
 
@@ -26,8 +27,8 @@ def main() -> int:
 
 
 def _compare(servers: Servers) -> int:
-    with backends.houses(servers) as houses, backends.in_process() as plain:
-        here = [backends.backend_of(house, name) for name, house in houses.items()]
+    with houses(servers) as made, backends.in_process() as plain:
+        here = [backends.backend_of(house, name) for name, house in made.items()]
         ours = [(f"here: {one.server}", list(findings(one))) for one in here]
         theirs = [(f"in-process: {name}", list(findings(one))) for name, one in plain.items()]
     print(table([*ours, *theirs]))
