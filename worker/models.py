@@ -20,3 +20,8 @@ class Models:
         if name not in self._made:
             self._made[name] = build_model(self._settings.model_copy(update={"model": name}))
         return self._made[name]
+
+    async def close(self) -> None:
+        """Close their connections."""
+        for model in self._made.values():
+            await model.close()

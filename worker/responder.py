@@ -63,7 +63,7 @@ class TodoServer(ChatKitServer[RequestContext]):
         max_turns: int,
     ) -> None:
         super().__init__(store, attachments)
-        self._attachments, self._agent, self._models = attachments, agent, models
+        self._attachments, self._agent, self.models = attachments, agent, models
         self._turns, self._max_turns = turns, max_turns
 
     async def respond(
@@ -94,7 +94,7 @@ class TodoServer(ChatKitServer[RequestContext]):
         options = message.inference_options if message else InferenceOptions()
         tool = options.tool_choice.id if options.tool_choice else None
         return RunConfig(
-            model=self._models.named(options.model) if options.model else None,
+            model=self.models.named(options.model) if options.model else None,
             model_settings=ModelSettings(tool_choice=tool) if tool else None,
             call_model_input_filter=self._with_files,
         )

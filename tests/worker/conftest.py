@@ -1,14 +1,18 @@
 """The model endpoint, started once; and models that talk to it over HTTP."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from agents import Model
 
+from shared.database import Database
 from shared.settings import Settings
 from tests.model_endpoint import Endpoint, running_endpoint
+from tests.worker.carrying import Talk, todo_server
 from worker.model import build_model
+from worker.responder import TodoServer
 
 SettingsWith = Callable[..., Settings]
 
@@ -57,6 +61,20 @@ async def model(openai_settings: Settings) -> AsyncIterator[Model]:
     built = build_model(openai_settings)
     yield built
     await built.close()
+
+
+@pytest.fixture
+async def talking(database: Database, tmp_path: Path) -> AsyncIterator[Callable[..., Talk]]:
+    """Makes a conversation with the default server, on the model that the settings name."""
+    servers: list[TodoServer] = []
+
+    def begin(settings: Settings, **options: Any) -> Talk:
+        servers.append(todo_server(database, settings, tmp_path, **options))
+        return Talk(database, servers[-1])
+
+    yield begin
+    for server in servers:
+        await server.models.close()
 
 
 @pytest.fixture(params=["openai", "gemini"])
