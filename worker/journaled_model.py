@@ -104,7 +104,9 @@ class JournaledModel(Model):
         return await whole_response(self.stream_response(*arguments, **options))
 
     def __getattr__(self, name: str) -> Any:
-        # The SDK asks some models what they support: the agent's own model answers.
+        # The SDK asks some models what they support: the agent's own model answers, once there is an agent.
+        if self.__dict__.get("_agent") is None:
+            raise AttributeError(name)
         return getattr(self._inner(), name)
 
     def _learn(self, n: int, response: Response) -> None:

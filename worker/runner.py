@@ -60,16 +60,24 @@ class RunRunner(AgentRunner):
         current = current_run_or_none()
         if current is None:
             return await super().run(starting_agent, input, **kwargs)
+        nested = bool(path_of_task.get())
         with self._seam(current, kwargs):
-            return await super().run(starting_agent, input, **kwargs)
+            result = await super().run(starting_agent, input, **kwargs)
+        if not nested:
+            # A nested call's tokens are in its caller's count already.
+            current.usages.append(result.context_wrapper.usage)
+        return result
 
     def run_streamed(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResultStreaming:
         current = current_run_or_none()
         if current is None:
             return super().run_streamed(starting_agent, input, **kwargs)
+        nested = bool(path_of_task.get())
         with self._seam(current, kwargs):
             result = super().run_streamed(starting_agent, input, **kwargs)
         current.results.append(result)
+        if not nested:
+            current.usages.append(result.context_wrapper.usage)
         return result
 
     @contextmanager
@@ -97,11 +105,10 @@ def install(*, idle_timeout: float) -> None:
 
 def usage(current: CurrentRun) -> dict[str, int] | None:
     """Tokens and requests of all agent runs of this attempt; None where no model was asked."""
-    counts = [result.context_wrapper.usage for result in current.results if isinstance(result, RunResultStreaming)]
-    if not counts:
+    if not current.usages:
         return None
     names = ("requests", "input_tokens", "output_tokens", "total_tokens")
-    return {name: sum(getattr(count, name) for count in counts) for name in names}
+    return {name: sum(getattr(usage, name) for usage in current.usages) for name in names}
 
 
 def _arguments(context: RunContextWrapper[Any]) -> Any:
