@@ -22,6 +22,7 @@ from openai.types.responses import (
 )
 from pydantic_core import to_jsonable_python
 
+from shared.wire import clean
 from worker.checked_model import CheckedModel
 from worker.current_run import CurrentRun
 from worker.journal import Journal
@@ -130,7 +131,8 @@ class JournaledModel(Model):
 
 
 def _dump(response: Response) -> dict[str, Any]:
-    return response.model_dump(mode="json", warnings=False)
+    """What was set and nothing else: the SDK sends a model every field that is, even a null one."""
+    return response.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
 
 
 def _fingerprint(agent: Agent[Any] | None, *question: Any) -> str:
@@ -144,4 +146,5 @@ def _fingerprint(agent: Agent[Any] | None, *question: Any) -> str:
         [getattr(handoff, "tool_name", str(handoff)) for handoff in handoffs],
         output_schema.name() if output_schema else None,
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    # Cleaned as the journal is: what it says again would be another question otherwise.
+    return hashlib.sha256(json.dumps(clean(parts), sort_keys=True, default=str).encode()).hexdigest()

@@ -6,16 +6,16 @@ way a server came by them, and outside a run a tool is what it was.
 """
 
 import asyncio
+import json
 from contextvars import ContextVar
 from typing import Any
 
-from agents import FunctionTool
+from agents import FunctionTool, ToolOutputFileContent, ToolOutputImage, ToolOutputText
 from agents.tool_context import ToolContext
 from chatkit.agents import AgentContext, ClientToolCall
 from chatkit.types import ThreadMetadata, ThreadStreamEvent
 from pydantic import TypeAdapter
 
-from shared.wire import clean
 from worker.current_run import current_run_or_none
 from worker.effects import Effect, Invocation, effect_of, entering, leaving
 from worker.journal import Journal, Place
@@ -31,6 +31,7 @@ path_of_task: ContextVar[str] = ContextVar("journal_path", default="")
 _said: ContextVar[list[ThreadStreamEvent] | None] = ContextVar("said_by_tool", default=None)
 
 _EVENT: TypeAdapter[ThreadStreamEvent] = TypeAdapter(ThreadStreamEvent)
+_STRUCTURED = (ToolOutputText, ToolOutputImage, ToolOutputFileContent)
 _THREAD_FIELDS = {"title", "status", "metadata", "allowed_image_domains"}
 
 
@@ -140,9 +141,13 @@ def _thread(context: ToolContext[Any]) -> ThreadMetadata | None:
 
 
 def _plain(result: Any) -> Any:
-    """A result that is no string, as JSON; where it is none, as the words the model would be sent."""
-    if hasattr(result, "model_dump"):
-        return clean(result.model_dump(mode="json"))
-    if result is None or isinstance(result, bool | int | float | list | dict):
-        return clean(result)
-    return clean(str(result))
+    """A result that is no string, as JSON that the model is sent in the same words; else those words."""
+    if isinstance(result, _STRUCTURED):
+        return result.model_dump(mode="json")
+    if isinstance(result, list | tuple) and result and all(isinstance(part, _STRUCTURED) for part in result):
+        return [part.model_dump(mode="json") for part in result]
+    try:
+        plain = json.loads(json.dumps(result))
+    except (TypeError, ValueError):
+        return str(result)
+    return plain if str(plain) == str(result) else str(result)
