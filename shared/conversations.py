@@ -38,6 +38,10 @@ WHERE conversations.user_id = excluded.user_id
 """
 
 
+_LOCK_RUNS = "SELECT id FROM runs WHERE conversation_id = %(id)s AND user_id = %(user_id)s ORDER BY id FOR UPDATE"
+_DELETE = "DELETE FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s"
+
+
 class Conversations:
     """A user's conversations. Every method raises NotFound for a foreign and for an unknown id alike."""
 
@@ -77,9 +81,12 @@ class Conversations:
 
     async def delete(self, user_id: str, conversation_id: str) -> None:
         """Delete it with its messages, runs, journals, attachments' rows and feedback."""
-        query = "DELETE FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s"
-        if not await self._database.run(query, {"id": conversation_id, "user_id": user_id}):
-            raise NotFound
+        parameters = {"id": conversation_id, "user_id": user_id}
+        async with self._database.transaction() as connection:
+            # Runs first, as a worker's write locks them: the other way round the two could wait for one another.
+            await connection.execute(_LOCK_RUNS, parameters)
+            if not (await connection.execute(_DELETE, parameters)).rowcount:
+                raise NotFound
 
 
 async def insert(connection: Connection, user_id: str, conversation_id: str) -> None:

@@ -1,0 +1,140 @@
+"""Calls: a team's code that answers with JSON, and every way in which it may not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from chatkit.errors import CustomStreamError
+from chatkit.server import ChatKitServer
+from chatkit.store import NotFoundError
+from chatkit.types import AudioInput, SyncCustomActionResponse, TranscriptionResult
+
+from shared import runs
+from shared.database import Database
+from shared.event_log import EventLog
+from shared.ids import new_id
+from shared.queue import Queue
+from shared.runs import RunKind, Runs, RunStatus
+from shared.tables import Run
+from tests.worker.carrying import as_it_is
+from worker.calls import execute_call
+from worker.conversation_store import ConversationStore
+from worker.execute import Room
+from worker.slots import Attempt
+from worker.stop import StopReason
+
+pytestmark = pytest.mark.anyio
+
+AUDIO = {"call": "transcribe", "audio_base64": "aGVsbG8=", "mime_type": "audio/webm"}
+
+
+class Listening(ChatKitServer[Any]):
+    """Transcribes in the way it is told."""
+
+    def __init__(self, store: ConversationStore, answer: Any) -> None:
+        super().__init__(store)
+        self.answer, self.asked, self.begun = answer, 0, asyncio.Event()
+
+    async def respond(self, *_: Any) -> AsyncIterator[Any]:
+        raise AssertionError
+        yield
+
+    async def transcribe(self, audio_input: AudioInput, context: Any) -> TranscriptionResult:
+        self.asked += 1
+        self.begun.set()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if self.answer is None:
+            await asyncio.Event().wait()
+        return TranscriptionResult(text=f"{self.answer} {audio_input.data.decode()} {context.user_id}")
+
+    async def sync_action(self, *_: Any) -> SyncCustomActionResponse:
+        self.asked += 1
+        return SyncCustomActionResponse()
+
+
+class Caller:
+    """Makes calls in this process."""
+
+    def __init__(self, database: Database, event_log: EventLog, queue: Queue, answer: Any) -> None:
+        self.database, self.server = database, Listening(ConversationStore(database), answer)
+        parts: dict[str, Any] = {"flusher": None, "server": self.server, "build_context": as_it_is}
+        self.room = Room(database=database, runs=Runs(database), log=event_log, queue=queue, **parts)
+
+    async def admitted(self, request: dict[str, Any], *, deadline: float = 30) -> Run:
+        async with self.database.transaction() as connection:
+            parts: dict[str, Any] = {"run_id": new_id("run"), "user_id": "ann", "conversation_id": None}
+            run = await runs.insert(connection, kind=RunKind.CALL, request=request, deadline=deadline, **parts)
+        return await Runs(self.database).claim(run.id, "a test")
+
+    def begin(self, run: Run) -> Attempt:
+        attempt = Attempt(run, lease_until=float("inf"))
+        attempt.task = asyncio.create_task(execute_call(self.room, attempt))
+        return attempt
+
+    async def ended(self, run: Run) -> Run:
+        attempt = self.begin(run)
+        assert attempt.task is not None
+        await attempt.task
+        return await Runs(self.database).get("ann", run.id)
+
+
+@pytest.fixture
+def calling(database: Database, event_log: EventLog, queue: Queue) -> Any:
+    return lambda answer=None: Caller(database, event_log, queue, answer)
+
+
+async def test_the_result_is_in_the_runs_row_and_the_audio_is_not(calling: Any) -> None:
+    caller = calling("heard")
+    run = await caller.ended(await caller.admitted(AUDIO))
+    assert (run.status, run.result) == (RunStatus.COMPLETED, {"text": "heard hello ann"})
+    assert "audio_base64" not in run.request
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NotFoundError(), {"code": "not-found"}),
+        (NotImplementedError("transcribe() must be overridden"), {"code": "not-offered"}),
+        (CustomStreamError("too loud"), {"code": "custom", "message": "too loud"}),
+        (RuntimeError("a secret"), {"code": "call-failed"}),
+    ],
+)
+async def test_a_failure_is_kept_by_its_kind_and_never_by_its_text(calling: Any, error: Exception, code: Any) -> None:
+    caller = calling(error)
+    run = await caller.ended(await caller.admitted(AUDIO))
+    assert (run.status, run.error) == (RunStatus.FAILED, code)
+
+
+async def test_a_call_ends_at_its_deadline(calling: Any) -> None:
+    caller = calling()
+    run = await caller.ended(await caller.admitted(AUDIO, deadline=0.05))
+    assert (run.status, run.error) == (RunStatus.FAILED, {"code": "too-late"})
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"), [(StopReason.USER, RunStatus.CANCELLED), (StopReason.SHUTDOWN, RunStatus.QUEUED)]
+)
+async def test_a_stopped_call_ends_or_goes_back_to_the_queue(
+    calling: Any, reason: StopReason, status: RunStatus
+) -> None:
+    caller = calling()
+    run = await caller.admitted(AUDIO)
+    attempt = caller.begin(run)
+    await caller.server.begun.wait()
+    attempt.stop(reason)
+    assert attempt.task is not None
+    await asyncio.wait([attempt.task])
+    assert (await Runs(caller.database).get("ann", run.id)).status == status
+
+
+async def test_what_may_have_had_an_effect_is_not_made_again(calling: Any) -> None:
+    caller = calling("heard")
+    for request, asked in ((AUDIO, 1), ({"call": "add_feedback", "item_ids": [], "kind": "positive"}, 1)):
+        run = await caller.admitted(request)
+        assert await Runs(caller.database).hand_over(run)
+        second = await Runs(caller.database).claim(run.id, "another")
+        assert second.attempt == 2
+        await caller.ended(second)
+        assert caller.server.asked == asked

@@ -1,0 +1,78 @@
+"""The SDK's store over our rows: a user's own, an attempt's own, and items of every kind."""
+
+from typing import Any
+
+import pytest
+from chatkit.server import ChatKitServer
+from chatkit.store import NotFoundError
+from chatkit.types import UserMessageItem
+
+from shared.database import Database
+from tests.contract.servers.gallery import gallery
+from tests.worker.carrying import Talk
+from worker.conversation_store import ConversationStore
+from worker.current_run import current_run
+
+pytestmark = pytest.mark.anyio
+
+
+def server_of(database: Database, look: Any) -> Any:
+    """A server that only looks into its store."""
+
+    class Looking(ChatKitServer[Any]):
+        async def respond(self, thread: Any, message: UserMessageItem | None, context: Any) -> Any:
+            async for event in look(self.store, thread):
+                yield event
+
+    return Looking(ConversationStore(database))
+
+
+async def test_every_item_is_loaded_as_it_was_stored_and_an_unknown_one_is_passed_over(database: Database) -> None:
+    seen: list[Any] = []
+
+    async def look(store: ConversationStore, thread: Any) -> Any:
+        await database.run(
+            "INSERT INTO messages (conversation_id, id, position, type, item) "
+            'VALUES (%(id)s, \'future\', 50, \'hologram\', \'{"id": "future", "type": "hologram"}\')',
+            {"id": thread.id},
+        )
+        async for event in gallery(thread):
+            yield event
+        page = await store.load_thread_items(thread.id, None, 100, "asc", None)
+        seen.extend(page.data)
+        with pytest.raises(NotFoundError):
+            await store.load_item(thread.id, "future", None)
+
+    await Talk(database, server_of(database, look)).say("gallery")
+    assert len({item.type for item in seen}) == 11
+    assert "future" not in {item.id for item in seen}
+    kept = await database.one("SELECT item FROM messages WHERE id = 'future'", {})
+    assert kept == {"item": {"id": "future", "type": "hologram"}}
+
+
+async def test_another_users_rows_are_not_there(database: Database) -> None:
+    met: list[str] = []
+
+    async def nothing(store: ConversationStore, thread: Any) -> Any:
+        met.append(thread.id)
+        return
+        yield
+
+    async def look(store: ConversationStore, thread: Any) -> Any:
+        theirs = met[0]
+        for attempt in (
+            store.load_thread(theirs, None),
+            store.load_thread_items(theirs, "x", 10, "asc", None),
+            store.load_item(theirs, "x", None),
+            store.delete_thread(theirs, None),
+            store.load_attachment("x", None),
+        ):
+            with pytest.raises(NotFoundError):
+                await attempt
+        assert (await store.load_threads(10, None, "desc", None)).data[0].id == current_run().run.conversation_id
+        return
+        yield
+
+    await Talk(database, server_of(database, nothing), user_id="bob").say("a secret")
+    await Talk(database, server_of(database, look), user_id="ann").say("let me see")
+    assert await database.one("SELECT 1 FROM conversations WHERE id = %(id)s", {"id": met[0]})
