@@ -77,6 +77,7 @@ class Queue:
                 with suppress(*REDIS_AWAY):
                     await self._redis.zadd(SEEN, {worker: time.time()})
                     await self._redis.zremrangebyscore(SEEN, "-inf", time.time() - 3600)
+                    await self._redis.expire(SEEN, 3600)
                 await asyncio.sleep(SEEN_SECONDS / 3)
         finally:
             with suppress(*REDIS_AWAY):

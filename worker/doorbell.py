@@ -63,6 +63,8 @@ class Doorbell(Worker):
             job_deserializer=deserialize,
         )
         self._free, self._woken = free, asyncio.Event()
+        self._more_waiting = False
+        """The last look left some behind: look again as soon as there is room."""
         self._take = redis.register_script(_TAKE)
 
     def wake(self) -> None:
@@ -95,8 +97,12 @@ class Doorbell(Worker):
         for name, score in zip(taken[::2], taken[1::2], strict=True):
             job_id = name.decode()
             task = self.tasks[job_id] = self.loop.create_task(self._carry_out(job_id, int(float(score))))
-            task.add_done_callback(partial(self.tasks.pop, job_id))
-        if len(taken) == 2 * room:
+            task.add_done_callback(partial(self._done, job_id))
+        self._more_waiting = len(taken) == 2 * room
+
+    def _done(self, job_id: str, _: asyncio.Task[None]) -> None:
+        self.tasks.pop(job_id, None)
+        if self._more_waiting:
             self.wake()
 
     async def _carry_out(self, job_id: str, score: int) -> None:

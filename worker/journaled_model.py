@@ -23,6 +23,7 @@ from openai.types.responses import (
 from pydantic_core import to_jsonable_python
 
 from shared.wire import clean
+from worker.chat_completions import require_finish_reason
 from worker.checked_model import CheckedModel
 from worker.current_run import CurrentRun
 from worker.journal import Journal
@@ -40,7 +41,7 @@ class JournaledModel(Model):
     def __init__(
         self, journal: Journal, path: str, config: RunConfig, current: CurrentRun, *, idle_timeout: float
     ) -> None:
-        self._journal, self._path, self._config, self._current = journal, path, config, current
+        self._journal, self._path, self.config, self._current = journal, path, config, current
         self._idle_timeout = idle_timeout
         self._agent: Agent[Any] | None = None
         self._n = -1
@@ -116,13 +117,14 @@ class JournaledModel(Model):
 
     def _inner(self) -> Model:
         """The model the SDK would have asked (agents.run_internal.turn_preparation.get_model)."""
-        chosen = self._config.model or (self._agent.model if self._agent is not None else None)
-        model = chosen if isinstance(chosen, Model) else self._config.model_provider.get_model(chosen)
+        chosen = self.config.model or (self._agent.model if self._agent is not None else None)
+        model = chosen if isinstance(chosen, Model) else self.config.model_provider.get_model(chosen)
+        require_finish_reason(model)
         return model if isinstance(model, CheckedModel) else CheckedModel(model, idle_timeout=self._idle_timeout)
 
     def _settings(self, settings: ModelSettings) -> ModelSettings:
         """With the defaults of the agent's model, which the SDK leaves out for a model that is given as an object."""
-        chosen = self._config.model or (self._agent.model if self._agent is not None else None)
+        chosen = self.config.model or (self._agent.model if self._agent is not None else None)
         if isinstance(chosen, Model):
             return settings
         defaults = get_default_model_settings(chosen) if chosen else get_default_model_settings()

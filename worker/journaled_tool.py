@@ -16,6 +16,7 @@ from chatkit.agents import AgentContext, ClientToolCall
 from chatkit.types import ThreadMetadata, ThreadStreamEvent
 from pydantic import TypeAdapter
 
+from shared.wire import clean_text
 from worker.current_run import current_run_or_none
 from worker.effects import Effect, Invocation, effect_of, entering, leaving
 from worker.journal import Journal, Place
@@ -96,6 +97,9 @@ class _Journaled:
         path = path_of_task.set(f"{place.path}/{place.n}.{place.index}")
         try:
             result = await self._invoke(context, arguments)
+            if isinstance(result, str):
+                # What no database keeps, no model is sent either: the journal's words are the live ones.
+                result = clean_text(result)
         finally:
             path_of_task.reset(path)
             leaving(entered)

@@ -85,6 +85,9 @@ class RunRunner(AgentRunner):
         """Put the journal between this call and its models and tools; tasks begun in the body know its path."""
         path = current.journal.next_path(path_of_task.get())
         config = kwargs.get("run_config") or RunConfig()
+        if isinstance(config.model, JournaledModel):
+            # An agent as a tool inherits its caller's configuration, our model in it included.
+            config = replace(config, model=config.model.config.model)
         model = JournaledModel(current.journal, path, config, current, idle_timeout=self._idle_timeout)
         kwargs["run_config"] = replace(config, model=model)
         kwargs["hooks"] = SeamHooks(current, model, kwargs.get("hooks"))
