@@ -61,7 +61,12 @@ def keyed(tool: T) -> T:
 
 
 def effect_of(tool: FunctionTool) -> Effect:
-    """What the tool, or the function it was made of, has declared."""
+    """What the tool, or the function it was made of, has declared.
+
+    An agent as a tool does nothing itself: what it asks and calls is journaled below it, so it goes on from there.
+    """
+    if tool._is_agent_tool:
+        return Effect.IDEMPOTENT
     wrapped: Callable[..., Any] | None = getattr(tool, "__wrapped__", None)
     declared = getattr(tool, _MARK, None) or getattr(wrapped, _MARK, None)
     return Effect(declared) if declared else Effect.NOT_REPEATABLE
