@@ -5,7 +5,7 @@ from chatkit.agents import AgentContext
 
 from shared.context import RequestContext
 from shared.database import Database
-from worker.tools.tasks import task_tools
+from worker.tools.tasks import TaskTools
 
 INSTRUCTIONS = """\
 You are a friendly assistant who keeps the user's todo list.
@@ -17,4 +17,4 @@ When you have changed something, say so in one short sentence. Answer in the use
 
 def build_agent(model: Model, database: Database) -> Agent[AgentContext[RequestContext]]:
     """The agent on this model, with its tools on this database."""
-    return Agent(name="Todo", instructions=INSTRUCTIONS, model=model, tools=task_tools(database))
+    return Agent(name="Todo", instructions=INSTRUCTIONS, model=model, tools=TaskTools(database).all())

@@ -17,20 +17,19 @@ Context = RunContextWrapper[AgentContext[RequestContext]]
 MAX_TITLE = 500
 
 
-def task_tools(database: Database) -> list[Tool]:
-    """The five tools on this database's tasks. Each answers with a task, a list of tasks, or an error, as JSON."""
+class TaskTools:
+    """The five tools on one database. Each answers with a task, a list of tasks, or an error, as JSON."""
 
-    async def change(make: Callable[[Connection], Awaitable[Row | None]]) -> str:
-        # The row and the journal's record of the call are one: a call that is not recorded has done nothing.
-        async with database.transaction() as connection:
-            row = await make(connection)
-            result = _json(tasks.public(row)) if row else _json({"error": "There is no task with this id."})
-            await finish_in(connection, result)
-        return result
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    @function_tool
+    def all(self) -> list[Tool]:
+        """The tools, for an agent."""
+        methods = (self.add_task, self.list_tasks, self.update_task, self.complete_task, self.delete_task)
+        return [function_tool(method) for method in methods]
+
     @idempotent
-    async def add_task(context: Context, title: str) -> str:
+    async def add_task(self, context: Context, title: str) -> str:
         """Add a task to the user's list.
 
         Args:
@@ -38,17 +37,15 @@ def task_tools(database: Database) -> list[Tool]:
         """
         if not (title := title.strip()) or len(title) > MAX_TITLE:
             return _json({"error": f"A title has 1 to {MAX_TITLE} characters."})
-        return await change(lambda connection: tasks.add(connection, _user(context), title))
+        return await self._change(lambda connection: tasks.add(connection, _user(context), title))
 
-    @function_tool
     @idempotent
-    async def list_tasks(context: Context) -> str:
+    async def list_tasks(self, context: Context) -> str:
         """List the user's tasks with their ids, done and open ones."""
-        return _json([tasks.public(row) for row in await tasks.of_user(database, _user(context))])
+        return _json([tasks.public(row) for row in await tasks.of_user(self._database, _user(context))])
 
-    @function_tool
     @idempotent
-    async def update_task(context: Context, task_id: str, title: str) -> str:
+    async def update_task(self, context: Context, task_id: str, title: str) -> str:
         """Give a task another title.
 
         Args:
@@ -57,29 +54,33 @@ def task_tools(database: Database) -> list[Tool]:
         """
         if not (title := title.strip()) or len(title) > MAX_TITLE:
             return _json({"error": f"A title has 1 to {MAX_TITLE} characters."})
-        return await change(lambda connection: tasks.rename(connection, _user(context), task_id, title))
+        return await self._change(lambda connection: tasks.rename(connection, _user(context), task_id, title))
 
-    @function_tool
     @idempotent
-    async def complete_task(context: Context, task_id: str) -> str:
+    async def complete_task(self, context: Context, task_id: str) -> str:
         """Mark a task as done.
 
         Args:
             task_id: The task's id, as list_tasks shows it.
         """
-        return await change(lambda connection: tasks.complete(connection, _user(context), task_id))
+        return await self._change(lambda connection: tasks.complete(connection, _user(context), task_id))
 
-    @function_tool
     @idempotent
-    async def delete_task(context: Context, task_id: str) -> str:
+    async def delete_task(self, context: Context, task_id: str) -> str:
         """Delete a task for good.
 
         Args:
             task_id: The task's id, as list_tasks shows it.
         """
-        return await change(lambda connection: tasks.delete(connection, _user(context), task_id))
+        return await self._change(lambda connection: tasks.delete(connection, _user(context), task_id))
 
-    return [add_task, list_tasks, update_task, complete_task, delete_task]
+    async def _change(self, make: Callable[[Connection], Awaitable[Row | None]]) -> str:
+        """Change a row and journal the call in one transaction: a call that is not recorded has done nothing."""
+        async with self._database.transaction() as connection:
+            row = await make(connection)
+            result = _json(tasks.public(row)) if row else _json({"error": "There is no task with this id."})
+            await finish_in(connection, result)
+        return result
 
 
 def _user(context: Context) -> str:
