@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from chatkit.store import AttachmentStore
+from chatkit.store import AttachmentStore, NotFoundError
 from chatkit.types import Attachment, AttachmentCreateParams
 
 from shared import attachments
@@ -44,6 +44,15 @@ class OwnAttachments(AttachmentStore[Any]):
 
     async def delete_attachment(self, attachment_id: str, context: Any) -> None:
         await self._files.delete(attachment_id)
+
+    async def read(self, attachment_id: str, context: Any) -> bytes:
+        """The bytes, for a server that converts attachments itself. Raises the SDK's NotFoundError."""
+        try:
+            async with self._database.connection() as connection:
+                await attachments.one(connection, current_run().run.user_id, attachment_id)
+            return b"".join([chunk async for chunk in self._files.read(attachment_id)])
+        except NotFound:
+            raise NotFoundError from None
 
     async def inlined(self, items: Sequence[Any]) -> list[Any]:
         """The model's input with every reference in place of which its data stands, as far as there is room."""

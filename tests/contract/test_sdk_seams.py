@@ -36,8 +36,8 @@ from api.continuation import answered
 from shared.wire import to_wire
 from tests.contract.baseline.store import MemoryStore
 from tests.contract.servers.gallery import gallery
-from tests.contract.servers.rules import RuleModel
 from tests.contract.servers.shop import ShopServer
+from worker.scripted.rules import RuleModel
 from worker.scripted.turn import Speech
 
 pytestmark = pytest.mark.anyio

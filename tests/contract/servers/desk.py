@@ -31,9 +31,9 @@ from chatkit.widgets import Card, Text, WidgetRoot
 from tests.contract.baseline.store import MemoryStore
 from tests.contract.servers import shop
 from tests.contract.servers.context import Context
-from tests.contract.servers.rules import RuleModel
 from tests.contract.servers.shop import said
 from worker.scripted.conversation import Conversation
+from worker.scripted.rules import RuleModel
 from worker.scripted.turn import Speech, ToolUse, Turn
 
 POEM = "The kettle sings, the morning wakes, and every cup a promise makes."

@@ -29,8 +29,8 @@ from chatkit.widgets import Button, Card, Text
 
 from tests.contract.servers.context import Context
 from tests.contract.servers.gallery import gallery
-from tests.contract.servers.rules import RuleModel
 from worker.scripted.conversation import Conversation
+from worker.scripted.rules import RuleModel
 from worker.scripted.turn import Speech, ToolUse, Turn
 
 

@@ -1,4 +1,4 @@
-"""A model without a network: what it says follows from the conversation alone, so that a walk knows what to expect."""
+"""A model that follows a rule: what stands in for a network where a server is tried or tested without a key."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -11,11 +11,13 @@ from worker.scripted.conversation import Conversation, read
 from worker.scripted.events import events_of
 from worker.scripted.turn import Turn
 
+Rule = Callable[[Conversation], Turn]
+
 
 class RuleModel(Model):
-    """Answers by the rule that it is given."""
+    """What it says follows from the conversation alone."""
 
-    def __init__(self, rule: Callable[[Conversation], Turn]) -> None:
+    def __init__(self, rule: Rule) -> None:
         self._rule = rule
 
     async def stream_response(

@@ -1,0 +1,1 @@
+"""Complete small servers: what the default agent does not show."""
