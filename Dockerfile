@@ -8,7 +8,8 @@ RUN pip install --no-cache-dir --require-hashes -r /build/uv.lock \
         /build/requirements.lock
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /nonexistent chatkit
+RUN useradd --system --uid 10001 --home-dir /nonexistent chatkit \
+    && install --directory --owner=chatkit --mode=700 /attachments
 COPY --from=packages /packages /packages
 WORKDIR /app
 COPY pyproject.toml ./
@@ -16,7 +17,8 @@ COPY shared shared
 COPY migrations migrations
 COPY api api
 COPY worker worker
-ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0 PORT=8000
+ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0 PORT=8000 \
+    ATTACHMENTS_DIR=/attachments
 USER chatkit
 EXPOSE 8000
 CMD ["python", "-m", "api"]

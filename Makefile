@@ -14,7 +14,7 @@ COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 
 .PHONY: help $(VENV) run test contract faults chaos check lock clean
 
 help:
-	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [DATABASE_URL= REDIS_URL=]'
+	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [EXAMPLE= DATABASE_URL= REDIS_URL=]'
 	@echo 'make test     the test suite'
 	@echo 'make contract the conformance table: this backend beside the plain in-process SDK server'
 	@echo 'make faults   the fault suite, and its report in docs/faults.md'

@@ -45,4 +45,6 @@ def environment(
         told["MIGRATIONS_DATABASE_URL"] = database_url  # else one meant for another database might be found
     if settings.redis_url is None:
         told["EVENTS_REDIS_URL"] = redis_url
+    if settings.example is not None:
+        told["CHATKIT_SERVER"] = f"examples.{settings.example}:Server"
     return os.environ | told

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from local.errors import CannotRun
 
 ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
 
 
 class LocalSettings(BaseSettings):
@@ -28,6 +29,16 @@ class LocalSettings(BaseSettings):
     public_url: str | None = None
     better_auth_secret: SecretStr | None = None
     dev_token: bool = True
+    example: str | None = None
+    """One of examples/: its ChatKitServer answers."""
+
+    @field_validator("example")
+    @classmethod
+    def _example(cls, value: str | None) -> str | None:
+        names = sorted(path.parent.name for path in EXAMPLES.glob("*/__init__.py"))
+        if value is not None and value not in names:
+            raise ValueError(f"the examples are {', '.join(names)}")
+        return value
 
     @property
     def is_open_to_all(self) -> bool:

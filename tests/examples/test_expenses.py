@@ -21,12 +21,6 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def talk(database: Database, tmp_path: Path) -> Talk:
-    for name, value in (
-        ("DATABASE_URL", "postgresql://nowhere"),
-        ("REDIS_URL", "redis://nowhere"),
-        ("MODEL", "scripted"),
-    ):
-        monkeypatch.setenv(name, value)
     server = Server(ConversationStore(database))
     server.attachment_store = OwnAttachments(database, DirectoryFiles(tmp_path), RULES)
     return Talk(database, server)

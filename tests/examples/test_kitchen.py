@@ -19,12 +19,6 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def talk(database: Database) -> Talk:
-    for name, value in (
-        ("DATABASE_URL", "postgresql://nowhere"),
-        ("REDIS_URL", "redis://nowhere"),
-        ("MODEL", "scripted"),
-    ):
-        monkeypatch.setenv(name, value)
     return Talk(database, Server(ConversationStore(database)))
 
 

@@ -2,6 +2,9 @@
 
 import os
 
+import pytest
+from pydantic import ValidationError
+
 from local.plan import environment, plan
 from local.settings import LocalSettings
 
@@ -33,3 +36,10 @@ def test_the_page_can_sign_in_where_the_user_can_reach_it() -> None:
 def test_there_are_as_many_workers_as_asked_for() -> None:
     names = [program.name for program in plan(LocalSettings(workers=3)).programs]
     assert names == ["api", "worker-1", "worker-2", "worker-3"]
+
+
+def test_an_example_answers_where_one_is_named() -> None:
+    assert told(LocalSettings(example="kitchen"))["CHATKIT_SERVER"] == "examples.kitchen:Server"
+    assert "CHATKIT_SERVER" not in told(LocalSettings(example=None))
+    with pytest.raises(ValidationError, match="the examples are expenses, kitchen"):
+        LocalSettings(example="nothing")
