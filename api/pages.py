@@ -35,8 +35,6 @@ async def playground(house: CurrentHouse) -> dict[str, Any]:
     settings = house.settings
     return {
         "dev_token": settings.dev_token and settings.better_auth_secret is not None,
-        "model": settings.model_name,
-        "models": list(dict.fromkeys((settings.model_name, *settings.models))),
         "domain_key": settings.chatkit_domain_key,
     }
 

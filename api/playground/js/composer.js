@@ -15,8 +15,8 @@ export class Composer {
     this.chips = h('div.files', { hidden: true });
     this.picker = h('input', { type: 'file', multiple: true, hidden: true, onchange: () => this.#add(this.picker.files) });
     this.attach = iconButton('attach', 'Attach files', () => this.picker.click());
-    this.model = h('select', { 'aria-label': 'Model', hidden: models.length < 2 },
-      models.map((name) => h('option', { value: name }, name.replace(/^.*\//, ''))));
+    this.model = h('select', { 'aria-label': 'Model', hidden: true });
+    models.then((names) => this.#choices(names));
     this.button = h('button.primary.icon.send', { type: 'submit' });
     this.box = h('form.box', { onsubmit: (event) => this.#submit(event) }, this.chips, this.text,
       h('div.tools', {}, this.attach, this.picker, this.model, h('span.space'), this.button));
@@ -58,6 +58,12 @@ export class Composer {
     // What was not taken comes back, unless something else has been written meanwhile.
     if (!(await this.send(text, files, model)) && !this.text.value) this.#fill(text, files);
     return undefined;
+  }
+
+  /** A choice of models; without one, or where the server decides, there is nothing to choose. */
+  #choices(names) {
+    this.model.hidden = names.length < 2;
+    this.model.replaceChildren(...names.map((name) => h('option', { value: name }, name.replace(/^.*\//, '') || 'Usual model')));
   }
 
   #fill(text, files) {

@@ -11,7 +11,7 @@ async function start() {
   const app = document.getElementById('app');
   const offered = await offers();
   const show = () => {
-    app.replaceChildren(user() ? chatPage(offered, leave) : signInPage(offered, show));
+    app.replaceChildren(user() ? chatPage(leave) : signInPage(offered, show));
   };
   const leave = () => {
     signOut();

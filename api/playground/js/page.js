@@ -3,7 +3,7 @@
 import { Composer } from './composer.js';
 import { h, icon, iconButton } from './dom.js';
 import { Drawer } from './drawer.js';
-import { on } from './session.js';
+import { models, on } from './session.js';
 import { Sidebar } from './sidebar.js';
 import { Tasks } from './tasks.js';
 import { themeButton } from './theme.js';
@@ -12,10 +12,10 @@ import { Thread } from './thread.js';
 const SUGGESTIONS = ['Add buy milk', 'What is on my list?', 'Think about the sea', 'Tell me a long story'];
 const TABS = new BroadcastChannel('playground');
 
-export function chatPage(offered, leave) {
+export function chatPage(leave) {
   const title = h('h1', {}, 'New conversation');
   const line = lineState();
-  const scroll = h('div.scroll');
+  const scroll = h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Messages' });
   const welcome = h('section.welcome', {},
     h('h2', {}, 'What would you like to do?'),
     h('p', {}, 'Ask for something, then pull the plug: reload, go offline, close the tab. The answer goes on without you, and you come back to it where it is.'),
@@ -42,13 +42,13 @@ export function chatPage(offered, leave) {
       TABS.postMessage({ changed: thread.id });
     },
     grown: () => {
-      welcome.hidden = !thread.transcript.empty || thread.busy;
+      welcome.hidden = thread.id !== null || thread.busy || !thread.transcript.empty;
       follow();
     },
   });
   const complain = (text) => thread.transcript.say('warning', text);
   const composer = new Composer({
-    models: offered.models,
+    models: models(),
     send: (text, files, model) => {
       welcome.hidden = pinned = true;
       return thread.say(text, files, model);
@@ -133,9 +133,8 @@ export function chatPage(offered, leave) {
   const shell = h('div.shell', {}, sidebar.element, h('div.veil', { onclick: () => menu(false) }),
     h('main.chat', {},
       h('header.bar', {}, menuButton, title, line, drawerButton, tasksButton),
-      h('div.scroll', {}), composer.element),
+      scroll, composer.element),
     tasks.element, drawer.element);
-  shell.querySelector('.scroll').replaceWith(scroll);
   scroll.append(h('div.column', {}, welcome, thread.transcript.element));
 
   toggle(tasks, tasksButton, matchMedia('(width > 70rem)').matches);

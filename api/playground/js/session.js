@@ -21,10 +21,17 @@ export const request = createResumableFetch({
   onFrame: (frame) => listeners.frame.forEach((listener) => listener(frame)),
 });
 
-/** What this system offers: the models, whether it hands out tokens. */
+/** How this system is set up: whether it hands out tokens, the key of the component's domain. */
 export async function offers() {
   const response = await fetch('playground.json');
-  return response.ok ? response.json() : { dev_token: false, models: [] };
+  return response.ok ? response.json() : { dev_token: false };
+}
+
+/** The models that a message may ask for, the default one first; that is '' where the server keeps it to itself. */
+export async function models() {
+  const { data, default: usual } = await json('api/models').catch(() => ({ data: [] }));
+  const others = data.map((one) => one.id).filter((id) => id !== usual);
+  return [usual ?? '', ...others];
 }
 
 /** Sign in by a name, where the system hands out tokens to anyone. */

@@ -45,8 +45,7 @@ export class Thread {
 
   /** Show this conversation from the start, and take up its running answer where it is. Throws Refused. */
   async load(id) {
-    this.clear();
-    this.id = id;
+    this.clear(id);
     // How it stands is asked first: an answer that ends in between is then taken up all the same.
     const conversation = await json(`api/conversations/${id}`);
     const items = await allItems(id);
@@ -95,12 +94,13 @@ export class Thread {
   }
 
   /** Look at nothing; an answer that was being followed goes on without us. */
-  clear() {
+  clear(next = null) {
     const abort = this.#abort;
     this.#finish();
     this.#switch.tell(undefined);
     abort?.abort();
-    this.id = this.#run = this.#last = null;
+    this.#run = this.#last = null;
+    this.id = next;
     this.transcript.load([]);
   }
 
@@ -207,6 +207,7 @@ export class Thread {
     this.#abort = null;
     this.transcript.progress(null);
     if (wasBusy) this.told.busy(false);
+    this.told.grown();
   }
 }
 

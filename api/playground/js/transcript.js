@@ -36,6 +36,7 @@ export class Transcript {
     this.tail.replaceChildren();
     this.element.replaceChildren(this.tail);
     for (const item of items) this.#show(item.id);
+    this.grown();
   }
 
   /** Take one event; the item that it changed, if it did and is still there. */

@@ -8,11 +8,13 @@ export class StandIn extends HTMLElement {
   violations = [];
   notices = [];
   threadId = null;
+  configured = false;
   #options;
   #abort = null;
 
   setOptions(options) {
     this.#options = options;
+    this.configured = true;
     this.#tell('ready');
     this.setThreadId(options.initialThread ?? null);
   }
