@@ -4,6 +4,7 @@ Every statement is scoped to the run's owner, every write to the run's attempt; 
 current task, because the request context may be anything of the team's own.
 """
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from shared.errors import NotFound, StaleAttempt
 from shared.ids import new_id
 from shared.wire import to_stored
 from worker.current_run import CurrentRun, StoreClosed, current_run
+from worker.recovery import timeless
 
 logger = structlog.get_logger()
 
@@ -132,7 +134,7 @@ class ConversationStore(Store[Any]):
     async def _save(self, thread_id: str, item: ThreadItem) -> None:
         async with self._using(write=True) as (current, connection):
             calls = current.take_tool_calls() if item.type == "assistant_message" else None
-            await messages.save(connection, current.writer, thread_id, to_stored(item), tool_calls=calls)
+            await messages.save(connection, current.writer, thread_id, _as_shown(current, item), tool_calls=calls)
 
     @asynccontextmanager
     async def _using(self, *, write: bool = False) -> AsyncIterator[tuple[CurrentRun, Connection]]:
@@ -154,6 +156,14 @@ def _ours(*, write: bool = False) -> Iterator[CurrentRun]:
     except (PostgresError, PoolTimeout, StaleAttempt) as error:
         current.failure = current.failure or error
         raise
+
+
+def _as_shown(current: CurrentRun, item: ThreadItem) -> bytes:
+    """The item; as an earlier attempt has shown it if it says the same, for that is what readers keep."""
+    stored, shown = to_stored(item), current.settled.get(item.id)
+    if shown is not None and timeless(shown) == timeless(json.loads(stored)):
+        return json.dumps(shown).encode()
+    return stored
 
 
 def known(rows: list[Row]) -> list[ThreadItem]:

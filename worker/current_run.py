@@ -51,6 +51,8 @@ class CurrentRun:
     """Finished tool calls (name, args, result) that no stored assistant message carries yet."""
     threads: dict[str, ThreadMetadata] = field(default_factory=dict)
     """Threads as they were last loaded or saved: what differs is what a save writes."""
+    settled: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Items that earlier attempts have shown whole and this one has not said yet, as they were shown."""
     retracted: set[str] = field(default_factory=set)
     """Ids that were taken back: none of them is used again."""
     _minted: dict[str, int] = field(default_factory=dict)

@@ -31,7 +31,7 @@ class Repeats:
     """What earlier attempts have said whole, so that this one does not say it twice. Empty in a first attempt."""
 
     def __init__(self, settled: dict[str, dict[str, Any]] | None = None, loose: Counter[bytes] | None = None) -> None:
-        self._settled, self._loose = settled or {}, loose or Counter()
+        self._settled, self._loose = {} if settled is None else settled, loose or Counter()
 
     def has(self, event: ThreadStreamEvent) -> bool:
         """Whether a reader has this event already."""
@@ -42,7 +42,7 @@ class Repeats:
                 return item_id in self._settled
             case ThreadItemDoneEvent(item=item):
                 before = self._settled.pop(item.id, None)
-                return before is not None and _timeless(before) == _timeless(json.loads(to_wire(item)))
+                return before is not None and timeless(before) == timeless(json.loads(to_wire(item)))
             case ThreadItemReplacedEvent(item=item):
                 self._settled.pop(item.id, None)
                 return False
@@ -74,8 +74,8 @@ async def recover(database: Database, current: CurrentRun, writer: LogWriter) ->
     for item_id in {**dict.fromkeys(doubtful), **dict.fromkeys(stored)}:
         current.retracted.add(item_id)
         writer.append(retraction(fold, item_id))
-    settled = {item_id: fold.item(item_id) for item_id in mine if item_id not in current.retracted}
-    return Repeats(settled, fold.loose)
+    current.settled = {item_id: fold.item(item_id) for item_id in mine if item_id not in current.retracted}
+    return Repeats(current.settled, fold.loose)
 
 
 async def forget_leftovers(database: Database, current: CurrentRun, writer: LogWriter) -> None:
@@ -86,7 +86,7 @@ async def forget_leftovers(database: Database, current: CurrentRun, writer: LogW
                 writer.append(retraction(writer.fold, item_id))
 
 
-def _timeless(item: dict[str, Any]) -> dict[str, Any]:
+def timeless(item: dict[str, Any]) -> dict[str, Any]:
     """The item without what differs each time it is made."""
     parts = {name: value for name, value in item.items() if name != "created_at"}
     if item["type"] == "workflow":
