@@ -11,11 +11,12 @@ COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help $(VENV) run test contract faults chaos check lock clean
+.PHONY: help $(VENV) run test browser screenshots contract faults chaos check lock clean
 
 help:
 	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [EXAMPLE= DATABASE_URL= REDIS_URL=]'
 	@echo 'make test     the test suite'
+	@echo 'make browser  the pages and the resumable fetch in a real browser (Debian'"'"'s chromium)'
 	@echo 'make contract the conformance table: this backend beside the plain in-process SDK server'
 	@echo 'make faults   the fault suite, and its report in docs/faults.md'
 	@echo 'make chaos    random faults by a seed: SEED=1 MINUTES=10'
@@ -29,6 +30,13 @@ run: $(VENV)
 
 test: $(VENV)
 	$(RUN) -m pytest
+
+browser: $(VENV)
+	$(RUN) -m pytest tests/browser
+
+screenshots: $(VENV)
+	mkdir -p docs/screenshots
+	SCREENSHOTS=$(CURDIR)/docs/screenshots $(RUN) -m pytest tests/browser/test_pictures.py
 
 contract: $(VENV)
 	@$(RUN) -m tests.contract.compare

@@ -17,6 +17,7 @@ from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect
 from shared.runs import Runs
+from tests.chromium import CHROMIUM, MISSING
 from tests.contract.houses import houses
 from tests.house import House, Servers, house_of
 
@@ -31,6 +32,12 @@ class ManyDatabases(Redis):
 
     def _command(self) -> list[str]:
         return [*super()._command(), "--databases", "10000"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what a suite that is green here has not tried."""
+    if CHROMIUM is None:
+        terminalreporter.write_line(MISSING)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A real browser (Debian's Chromium), real processes, a model that waits where it is told, a line that can be cut."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.chat import Chat
 from tests.browser.site import running_site
+from tests.chromium import CHROMIUM, MISSING
 from tests.faults.proxy import Network, Proxy
 from tests.house import House, Servers, house_of
 from tests.model_endpoint import Endpoint, running_endpoint
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-MISSING = "the browser tests were skipped: there is no chromium here (on Debian and Ubuntu: apt-get install chromium)"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,11 +29,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if CHROMIUM is None:
         for item in items:
             item.add_marker(pytest.mark.skip(reason=MISSING))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if CHROMIUM is None:
-        terminalreporter.write_line(MISSING)
 
 
 @pytest.fixture(scope="session")
