@@ -9,6 +9,8 @@ LOOK_SECONDS = 0.25
 """How old the known length of the queue may be; what this process admits meanwhile is counted on top."""
 
 _WAITING = "SELECT count(*) AS waiting FROM (SELECT FROM runs WHERE status = 'queued' LIMIT %(limit)s) q"
+_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('active runs of ' || %(user_id)s, 0))"
+"""Requests of one user take turns until they are stored: two that count at once would both find room."""
 _ACTIVE = """
 SELECT count(*) AS active FROM (
     SELECT FROM runs WHERE user_id = %(user_id)s AND status IN ('queued', 'running') LIMIT %(limit)s
@@ -35,6 +37,7 @@ class Gate:
 
     async def check_user(self, connection: Connection, user_id: str) -> None:
         """Raises TooMany when this user has as many answers in progress as one may have."""
+        await connection.execute(_TURN, {"user_id": user_id})
         row = await (await connection.execute(_ACTIVE, {"user_id": user_id, "limit": self._max_active})).fetchone()
         if row is not None and row["active"] >= self._max_active:
             raise TooMany("Too many of your answers are in progress.", retry_after=2)

@@ -1,0 +1,36 @@
+"""What is let in, counted while others come in at the same moment."""
+
+import asyncio
+
+import pytest
+
+from api.gate import Gate
+from shared.database import Database
+from shared.errors import TooMany
+from shared.ids import new_id
+from shared.runs import RunKind, insert
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_requests_of_one_user_at_the_same_moment_are_counted_one_by_one(database: Database) -> None:
+    gate = Gate(database, max_queued=100, max_active=3)
+
+    async def come(user_id: str) -> bool:
+        async with database.transaction() as connection:
+            try:
+                await gate.check_user(connection, user_id)
+            except TooMany:
+                return False
+            run_id = new_id("run")
+            kind, none = RunKind.RESPOND, None
+            await insert(
+                connection, run_id=run_id, user_id=user_id, conversation_id=none, kind=kind, request={}, deadline=60
+            )
+            return True
+
+    let_in = await asyncio.gather(*(come("ann") for _ in range(8)), *(come("bob") for _ in range(2)))
+    assert let_in.count(True) == 5
+    assert let_in[8:] == [True, True]
+    rung = await database.all("SELECT user_id FROM runs WHERE rung_at IS NOT NULL ORDER BY user_id", {})
+    assert [row["user_id"] for row in rung] == ["ann", "ann", "bob", "bob"]
