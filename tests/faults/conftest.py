@@ -15,6 +15,8 @@ from tests.faults.report import Sighting
 from tests.house import Servers
 from tests.model_endpoint import Endpoint, running_endpoint
 
+IMPATIENT = {"MODEL_IDLE_TIMEOUT": "1.5"}
+
 _sightings: dict[str, Sighting] = {}
 
 
@@ -103,7 +105,7 @@ def team(_team: FaultHouse, model: Endpoint) -> FaultHouse:
 def _todo(
     servers: Servers, zygotes: Zygotes, _model: Endpoint, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FaultHouse]:
-    env = {"CHATKIT_SERVER": "", "MODEL": "test", "MODEL_BASE_URL": _model.url, "MODEL_IDLE_TIMEOUT": "1.5"}
+    env = {"CHATKIT_SERVER": "", "MODEL": "test", "MODEL_BASE_URL": _model.url, **IMPATIENT}
     with fault_house(servers, zygotes, _model, tmp_path_factory, workers=1, apis=1, **env) as house:
         yield house
 
@@ -113,3 +115,18 @@ def todo(_todo: FaultHouse, model: Endpoint) -> FaultHouse:
     """The default agent on a model over HTTP."""
     _todo.keep_workers(1)
     return _todo
+
+
+@pytest.fixture(scope="session")
+def _impatient_team(
+    servers: Servers, zygotes: Zygotes, _model: Endpoint, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FaultHouse]:
+    with fault_house(servers, zygotes, _model, tmp_path_factory, workers=1, apis=1, **IMPATIENT) as house:
+        yield house
+
+
+@pytest.fixture
+def impatient_team(_impatient_team: FaultHouse, model: Endpoint) -> FaultHouse:
+    """A team's own server whose model may not be silent for long."""
+    _impatient_team.keep_workers(1)
+    return _impatient_team

@@ -1,10 +1,13 @@
 """Random faults by a seed, on a house in use: short in the suite, long by `make chaos SEED=… MINUTES=…` (row 39)."""
 
 import random
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -29,15 +32,14 @@ def test_random_faults_break_no_promise(request: pytest.FixtureRequest, house_of
     chance = random.Random(seed)
     with house_of(workers=3, apis=2, linked=True) as house:
         script(house.model)
-        stop = threading.Event()
+        stop, began = threading.Event(), time.monotonic()
         people = [Person(house, random.Random(f"{seed} {number}"), number, stop) for number in range(PEOPLE)]
         for person in people:
             person.start()
-        struck: list[str] = []
-        end = time.monotonic() + 60 * minutes
-        while time.monotonic() < end:
+        struck: list[tuple[str, float]] = []
+        while time.monotonic() < began + 60 * minutes:
             fault = chance.choice(FAULTS)
-            struck.append(fault.__name__)
+            struck.append((fault.__name__, time.monotonic() - began))
             fault(house, chance)
             time.sleep(chance.uniform(0.2, 2.0))
         heal(house)
@@ -48,9 +50,10 @@ def test_random_faults_break_no_promise(request: pytest.FixtureRequest, house_of
         found = [said for person in people for said in person.witness.complaints]
         found += complaints(house, tabs)
         found += odd_ends(house, tabs)
-        assert found == [], f"seed {seed}"
-        counts = ", ".join(f"{struck.count(name)} × {name}" for name in sorted(set(struck)))
-        sighting.seen(f"seed {seed}, {minutes} minutes: {len(tabs)} messages; {counts}")
+        told = written_down(house.directory / "complaints.txt", found, struck)
+        assert found == [], f"seed {seed}: {told}"
+        counts = ", ".join(f"{count} × {name}" for name, count in sorted(Counter(name for name, _ in struck).items()))
+        sighting.seen(f"seed {seed}, {minutes} minutes: {len(tabs)} messages; {counts.replace('_', ' ')}")
 
 
 class Person(threading.Thread):
@@ -175,6 +178,15 @@ def heal(house: FaultHouse) -> None:
         for proxy in program.links.values():
             proxy.thaw()
     house.worker(linked=True)
+
+
+def written_down(path: Path, found: list[str], struck: list[tuple[str, float]]) -> str:
+    """Every complaint and every fault in a file, counted by kind; where it is, and the kinds."""
+    kinds = Counter(re.sub(r"\S*\d\S*|\{.*", "…", one) for one in found)
+    counted = [f"{count} × {kind}" for kind, count in kinds.most_common()]
+    faults = [f"{at:7.2f} s {name}" for name, at in struck]
+    path.write_text("\n".join([*counted, "", *found, "", *faults, ""]))
+    return "; ".join([str(path), *counted])
 
 
 def odd_ends(house: FaultHouse, tabs: list[Tab]) -> list[str]:

@@ -25,13 +25,11 @@ HABITS: dict[str, Reply] = {
 
 
 @pytest.mark.row(24)
-@pytest.mark.parametrize("server", ["todo", "team"])
+@pytest.mark.parametrize("server", ["todo", "impatient_team"])
 @pytest.mark.parametrize("habit", HABITS)
 def test_a_model_that_fails_is_an_error_with_retry_and_no_half_answer(
     request: pytest.FixtureRequest, sighting: Sighting, server: str, habit: str
 ) -> None:
-    if (server == "team" and "hang" in habit) or (habit == "no answer at all" and server == "team"):
-        pytest.skip("a minute each: the default idle time-out")
     house: FaultHouse = request.getfixturevalue(server)
     name = label("habit")
     house.model.answers(lambda request: HABITS[habit] if name in request.user else None)
