@@ -150,9 +150,8 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
 
   async function resumableFetch(input, init) {
     const request = new Request(input, init);
-    const { url, method, credentials, signal } = request;
+    const { url, method, headers, credentials, signal } = request;
     signal.throwIfAborted();
-    const headers = new Headers(request.headers);
     const body = ['GET', 'HEAD'].includes(method) ? undefined : await request.arrayBuffer();
     const said = headers.get('Content-Type')?.includes('json') ? parsed(body) : {};
     if (said.type || said.message) base = url;
@@ -183,11 +182,12 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
       await chatkit.sendCustomAction({ type: 'run.attach', payload: { run_id: run } });
     });
     element = chatkit;
-    return () => { element = undefined; detached.abort(); };
+    return () => detached.abort();
   };
-  ['pagehide', 'pageshow'].forEach((event) => addEventListener(event, () => { leaving = event === 'pagehide'; }));
-  addEventListener('online', () => answers.forEach((one) => one.wake(true)));
-  document.addEventListener('visibilitychange', () => document.hidden || answers.forEach((one) => one.wake(false)));
+  const on = (event, listener) => globalThis.addEventListener?.(event, listener); // a server that renders has none
+  ['pagehide', 'pageshow'].forEach((event) => on(event, () => { leaving = event === 'pagehide'; }));
+  on('online', () => answers.forEach((one) => one.wake(true)));
+  on('visibilitychange', () => document.hidden || answers.forEach((one) => one.wake(false)));
   return resumableFetch;
 }
 /** A refused request, as a stream with a notice that the component shows to its user. */

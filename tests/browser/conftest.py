@@ -1,6 +1,7 @@
 """A real browser (Debian's Chromium), real processes, a model that waits where it is told, a line that can be cut."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,9 +82,23 @@ class Town:
         """Where browsers find the API."""
         return f"http://127.0.0.1:{self.line.port}"
 
-    def take_over(self) -> None:
-        """Lead the line to the newest API."""
-        self.line.point(("127.0.0.1", int(self.house.urls[-1].rpartition(":")[2])))
+    def kill_api(self) -> None:
+        """The API at the end of the line dies, and another takes over."""
+        self.house.apis.pop().kill()
+        self.house.urls.pop()
+        self.house.start_api()
+        self.line.point(("127.0.0.1", int(self.house.url.rpartition(":")[2])))
+
+    @contextmanager
+    def other_api(self, **env: str) -> Iterator[str]:
+        """The address of one more API, with settings of its own."""
+        process = self.house.start_api(**env)
+        try:
+            yield self.house.urls[-1]
+        finally:
+            process.stop()
+            self.house.apis.pop()
+            self.house.urls.pop()
 
     def owner_of(self, run_id: str) -> int:
         """Which of the workers carries the run out."""

@@ -20,24 +20,24 @@ def test_without_a_domain_key_it_says_what_is_missing(context: BrowserContext, t
 
 def test_with_one_the_component_answers_and_comes_back(context: BrowserContext, town: Town, model: Endpoint) -> None:
     model.replies(Text("one two three four").waits_at(2))
-    town.house.start_api(CHATKIT_DOMAIN_KEY="domain_pk_test")
     script = STAND_IN.replace("customElements.define('stand-in-chatkit'", "customElements.define('openai-chatkit'")
 
     def serve(route: Route) -> None:
         route.fulfill(body=script.replace("export class", "class"), content_type="text/javascript")
 
     context.route(CDN, serve)
-    page = Playground(context.new_page(), town.house, town.house.urls[-1])
-    page.enter("component")
-    page.page.goto(f"{page.url}/component.html")
-    chat = page.page.locator("openai-chatkit")
-    chat.wait_for(state="attached")
-    page.page.wait_for_function("document.querySelector('openai-chatkit').configured === true")
-    chat.evaluate("(chat) => { chat.sendUserMessage({ text: 'go' }) }")
-    expect(chat).to_contain_text("one two")
-    page.page.reload()
-    expect(chat).to_contain_text("one two")
-    model.release()
-    expect(chat).to_have_text("one two three four")
-    assert chat.evaluate("(chat) => chat.violations") == []
-    assert page.complaints == []
+    with town.other_api(CHATKIT_DOMAIN_KEY="domain_pk_test") as url:
+        page = Playground(context.new_page(), town.house, url)
+        page.enter("component")
+        page.page.goto(f"{page.url}/component.html")
+        chat = page.page.locator("openai-chatkit")
+        chat.wait_for(state="attached")
+        page.page.wait_for_function("document.querySelector('openai-chatkit').configured === true")
+        chat.evaluate("(chat) => { chat.sendUserMessage({ text: 'go' }) }")
+        expect(chat).to_contain_text("one two")
+        page.page.reload()
+        expect(chat).to_contain_text("one two")
+        model.release()
+        expect(chat).to_have_text("one two three four")
+        assert chat.evaluate("(chat) => chat.violations") == []
+        assert page.complaints == []

@@ -167,7 +167,7 @@ def test_a_page_that_takes_its_component_away_does_not_stop_the_answer(chat_in: 
     chat.say("go")
     chat.shows("word59")
     run_id = chat.run_id
-    chat.page.evaluate("chat.stop(); chat.remove()")
+    chat.page.evaluate("chat.stop(); chat.remove(); detach()")
     chat.reaches("left")
     model.release()
     assert chat.ended(run_id) == "completed"

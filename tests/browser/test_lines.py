@@ -18,9 +18,7 @@ def test_an_answer_goes_on_when_its_api_is_killed_and_another_takes_over(
     chat = chat_in("killed api")
     chat.say("go")
     chat.shows("word59")
-    town.house.apis[-1].kill()
-    town.house.start_api()
-    town.take_over()
+    town.kill_api()
     model.release()
     chat.reaches("ended")
     assert chat.answers == [LONG] == chat.stored()
@@ -88,7 +86,7 @@ def test_a_tab_that_is_shown_again_does_not_trust_a_line_that_was_silent(
     model.release()
     assert chat.ended(chat.run_id) == "completed"
     chat.page.clock.fast_forward(25_000)
-    chat.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    chat.page.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
     chat.reaches("ended")
     assert chat.answers == [LONG]
 

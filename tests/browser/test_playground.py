@@ -20,8 +20,7 @@ def enter(context: BrowserContext, town: Town, model: Endpoint) -> Iterator[Ente
     """Opens the playground and signs in: `enter("ann", thread)`. At the end no page may have complained."""
     opened: list[Playground] = []
 
-    def open_playground(user: str, thread: str = "", *, direct: bool = False) -> Playground:
-        url = town.house.urls[-1] if direct else town.url
+    def open_playground(user: str, thread: str = "", *, url: str = town.url) -> Playground:
         opened.append(Playground(context.new_page(), town.house, url))
         return opened[-1].enter(user, thread)
 
@@ -211,19 +210,20 @@ def test_what_the_server_refuses_comes_back_into_the_box(enter: Enter, model: En
 
 
 def test_a_message_asks_for_the_model_that_was_picked(enter: Enter, town: Town, model: Endpoint) -> None:
-    town.house.start_api(MODELS="gpt-other")
-    page = enter("picking", direct=True)
-    page.page.get_by_label("Model").select_option("gpt-other")
-    page.say("go")
-    page.is_quiet()
+    with town.other_api(MODELS="gpt-other") as url:
+        page = enter("picking", url=url)
+        page.page.get_by_label("Model").select_option("gpt-other")
+        page.say("go")
+        page.shows("Hello from the test model.")
+        page.is_quiet()
     with town.house.client("picking", api=-1) as client:
         body = {"type": "items.list", "params": {"thread_id": page.thread_id, "order": "asc"}}
         item = client.post("/chatkit", json=body).json()["data"][0]
     assert item["inference_options"]["model"] == "gpt-other"
 
 
-def test_a_file_goes_with_the_message(enter: Enter, model: Endpoint) -> None:
-    page = enter("attaching", direct=True)
+def test_a_file_goes_with_the_message(enter: Enter, town: Town, model: Endpoint) -> None:
+    page = enter("attaching", url=town.house.url)
     page.page.locator("input[type=file]").set_input_files(
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"milk, bread"}
     )

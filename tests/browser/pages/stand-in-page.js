@@ -17,6 +17,6 @@ window.resumable = createResumableFetch({
 window.errors = [];
 window.chat.addEventListener('chatkit.error', ({ detail }) => window.errors.push(`${detail.error.name}: ${detail.error.message}`));
 window.chat.addEventListener('chatkit.thread.change', ({ detail }) => { location.hash = detail.threadId ?? ''; });
-if (!settings.has('detached')) window.resumable.attach(window.chat);
+if (!settings.has('detached')) window.detach = window.resumable.attach(window.chat);
 window.chat.setOptions({ api: { url: `${api}/chatkit`, fetch: window.resumable, domainKey: 'none' }, initialThread: location.hash.slice(1) || null });
 window.ready = true;
