@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, suppress
 
 import structlog
 
@@ -41,12 +41,12 @@ def main() -> int:
     return 0
 
 
-async def work(settings: Settings) -> None:
+async def work(settings: Settings, wire: Callable[[Settings], AbstractAsyncContextManager[Wiring]] = wired) -> None:
     """Wire the worker and keep it going until a signal comes."""
     stopping = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-    async with wired(settings) as wiring:
+    async with wire(settings) as wiring:
         tasks = [asyncio.create_task(task) for task in _duties(wiring)]
         wiring.leases.watch()
         logger.info("worker ready", owner=wiring.owner, model=settings.model_name)

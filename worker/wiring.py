@@ -58,8 +58,17 @@ class Wiring:
 
 
 @asynccontextmanager
-async def wired(settings: Settings) -> AsyncIterator[Wiring]:
-    """A worker's parts, connected; everything is closed at the end. Raises what Postgres or Redis raise."""
+async def wired(
+    settings: Settings,
+    *,
+    log_of: type[EventLog] = EventLog,
+    leases_of: type[Leases] = Leases,
+    store_of: type[ConversationStore] = ConversationStore,
+) -> AsyncIterator[Wiring]:
+    """A worker's parts, connected; everything is closed at the end. Raises what Postgres or Redis raise.
+
+    The three that keep the laws are named: to see what each of them is for, a test takes another one.
+    """
     runner.install(idle_timeout=settings.model_idle_timeout)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings.database_url))
@@ -72,9 +81,9 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
         arq_redis = await connect_queue(settings.redis_url)
         stack.push_async_callback(partial(arq_redis.aclose, close_connection_pool=True))
         queue, runs = Queue(arq_redis), Runs(database)
-        log = EventLog(events, channels, tail=settings.log_tail)
+        log = log_of(events, channels, tail=settings.log_tail)
         flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail))
-        store = ConversationStore(database)
+        store = store_of(database)
         files = DirectoryFiles(settings.attachments_dir)
         own = OwnAttachments(database, files, AttachmentRules.of(settings))
         server = await build_server(settings, database, store, own)
@@ -84,7 +93,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wiring]:
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
         doorbell = Doorbell(arq_redis, claiming(runs, queue, slots, owner), free=lambda: slots.free)
         collector = Collector(database, files, unbound_seconds=settings.attachment_unbound_seconds)
-        sweeper, leases = Sweeper(database, log, queue), Leases(renewals, slots)
+        sweeper, leases = Sweeper(database, log, queue), leases_of(renewals, slots)
         yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector)
 
 

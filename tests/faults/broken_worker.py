@@ -6,10 +6,8 @@ stands down nor watches itself. `--without order`: what it shows as done is stor
 
 import argparse
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,17 +17,11 @@ from shared.channels import Channels
 from shared.event_log import Append, Appended, EventLog
 from shared.log_scripts import APPEND
 from shared.logging import configure
-from shared.queue import connect as connect_queue
-from shared.redis import connect
 from shared.settings import Settings
 from worker.conversation_store import ConversationStore
-from worker.doorbell import Doorbell
-from worker.execute import Room
 from worker.lease import Leases
-from worker.log_writer import Flusher
-from worker.main import listen
-from worker.slots import Slots
-from worker.wiring import Wiring, claiming, execute, wired
+from worker.main import work
+from worker.wiring import wired
 
 LATE_SECONDS = 0.3
 
@@ -61,6 +53,8 @@ class CarelessLeases(Leases):
 
     def stand_down(self) -> None: ...
 
+    def watch(self) -> None: ...
+
     async def renew(self) -> None:
         attempts = self._slots.attempts
         query = """
@@ -82,51 +76,15 @@ class EagerStore(ConversationStore):
         self._late = asyncio.create_task(later())
 
 
-@asynccontextmanager
-async def broken(settings: Settings, without: str, whole: Wiring) -> AsyncIterator[tuple[Room, type[Leases]]]:
-    """The room of a whole worker with that part taken out."""
-    if without == "order":
-        whole.room.server.store = EagerStore(whole.room.database)
-        yield whole.room, Leases
-        return
-    redis = connect(settings.events_url)
-    log = UnfencedLog(redis, whole.channels, tail=settings.log_tail)
-    async with Flusher(log, whole.room.runs, tail=settings.log_tail) as flusher:
-        yield replace(whole.room, log=log, flusher=flusher), CarelessLeases
-    await redis.aclose()
-
-
-async def work(settings: Settings, without: str) -> None:
-    """What worker.main does, with the broken room."""
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    async with wired(settings) as whole, broken(settings, without, whole) as (room, leases_of):
-        slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108
-        claim = claiming(room.runs, room.queue, slots, whole.owner)
-        redis = await connect_queue(settings.redis_url)
-        doorbell = Doorbell(redis, claim, free=lambda: slots.free)
-        leases = leases_of(whole.leases._database, slots)
-        parts = replace(whole, room=room, slots=slots, doorbell=doorbell, leases=leases)
-        duties = [
-            doorbell.async_run(),
-            listen(parts),
-            leases.keep(),
-            whole.sweeper.run(),
-            room.queue.keep_seen(whole.owner),
-        ]
-        tasks = [asyncio.create_task(duty) for duty in duties]
-        print("worker ready", flush=True)
-        await stopping.wait()
-        await slots.drain(patience=1, grace=1)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
+BROKEN = {
+    "fence": partial(wired, log_of=UnfencedLog, leases_of=CarelessLeases),
+    "order": partial(wired, store_of=EagerStore),
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--without", choices=["fence", "order"], required=True)
+    parser.add_argument("--without", choices=list(BROKEN), required=True)
     chosen = parser.parse_args().without
     environment = Settings.load()
     configure(environment, process="worker")
-    asyncio.run(work(environment, chosen))
+    asyncio.run(work(environment, BROKEN[chosen]))

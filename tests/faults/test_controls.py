@@ -25,7 +25,7 @@ TRIALS = 10
 @pytest.mark.row(40)
 @pytest.mark.timeout(90)
 def test_without_the_fence_the_checker_fails(house_of: HouseOf, sighting: Sighting) -> None:
-    with house_of(workers=0) as house:
+    with house_of(workers=0, DRAIN_SECONDS="1") as house:
         for _ in range(2):
             house.worker(module=BROKEN, ARGUMENTS="--without fence")
         first_time(house.model, "unfenced", Text(story(30)).waits_at(12), Text(story(30, "other")).waits_at(20))
@@ -47,7 +47,7 @@ def test_without_the_fence_the_checker_fails(house_of: HouseOf, sighting: Sighti
 @pytest.mark.row(42)
 def test_when_it_publishes_first_the_checker_fails(house_of: HouseOf, sighting: Sighting) -> None:
     for module, arguments, sound in (("worker", "", True), (BROKEN, "--without order", False)):
-        with house_of(workers=0) as house:
+        with house_of(workers=0, DRAIN_SECONDS="1") as house:
             house.worker(module=module, ARGUMENTS=arguments)
             house.model.answers_to("order", Text(story(10)))
             witness = Witness(house)
