@@ -24,6 +24,8 @@ from tests.sse import Frame, frames, user_message
 
 RESET = struct.pack("ii", 1, 0)
 OnFrame = Callable[["Tab", Frame], None]
+Urls = list[str] | Callable[[], list[str]]
+"""Addresses to try in turn; a function is asked each time, as a load balancer would be."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Tab:
 
     def __init__(
         self,
-        urls: list[str],
+        urls: Urls,
         user: str,
         *,
         body: dict[str, Any] | None = None,
@@ -162,7 +164,8 @@ class Tab:
 
     def _read_until_the_end(self) -> None:
         while self.status is None and not self._leaving:
-            url = self.urls[self.connections % len(self.urls)]
+            urls = self.urls() if callable(self.urls) else self.urls
+            url = urls[self.connections % len(urls)]
             self.connections += 1
             began = time.monotonic()
             with suppress(OSError, http.client.HTTPException, ValueError, AttributeError):

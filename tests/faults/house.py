@@ -20,7 +20,7 @@ from tests.faults.clients import Tab, asking
 from tests.faults.gates import Gates
 from tests.faults.ledger import Ledger
 from tests.faults.monitor import Monitor
-from tests.faults.programs import Program, Zygote
+from tests.faults.programs import Program, Zygote, answers, ready
 from tests.faults.proxy import Network
 from tests.faults.waiting import until
 from tests.house import ROOT, SECRET, Servers, bearer, free_port
@@ -93,7 +93,7 @@ class FaultHouse:
         api = self._start(self.zygotes.api, "api", [], "api", env, linked=linked)
         api.url = url
         self.apis.append(api)
-        until(lambda: _answers(url) or not api.alive, lambda: api.text)
+        until(lambda: answers(url) or not api.alive, lambda: api.text)
         assert api.alive, api.text
         return api
 
@@ -117,12 +117,12 @@ class FaultHouse:
 
     def ask(self, text: str, *, user: str = "ann", thread_id: str | None = None, **options: Any) -> Tab:
         """A tab that has said this, admitted and reading."""
-        urls = options.pop("urls", self.urls)
+        urls = options.pop("urls", lambda: self.urls)
         return Tab(urls, user, body=asking(text, thread_id), **options).start().admitted()
 
     def follow(self, tab: Tab, **options: Any) -> Tab:
         """One more tab on the same run."""
-        return Tab(self.urls, tab.user, run_id=tab.run_id, **options).start()
+        return Tab(lambda: self.urls, tab.user, run_id=tab.run_id, **options).start()
 
     def client(self, user: str = "ann", *, api: int = 0) -> httpx.Client:
         return httpx.Client(base_url=self.urls[api], headers=bearer(user), timeout=40)
@@ -211,13 +211,6 @@ class FaultHouse:
         return self.database_url.partition("?")[0].rpartition("/")[2]
 
 
-def ready(worker: Program) -> Program:
-    """The worker, once it is ready."""
-    until(lambda: "worker ready" in worker.text or not worker.alive, lambda: worker.text)
-    assert worker.alive, worker.text
-    return worker
-
-
 @contextmanager
 def fault_house(
     shared: Servers,
@@ -248,10 +241,3 @@ def fault_house(
                 yield house
             finally:
                 house.stop()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/livez").status_code == 200
-    except httpx.TransportError:
-        return False

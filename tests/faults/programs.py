@@ -9,6 +9,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from local.process import Child
 from tests.faults.proxy import Proxy
 from tests.faults.waiting import until
@@ -118,3 +120,18 @@ class Program:
         code = self.code
         assert code is not None
         return code
+
+
+def ready(worker: Program) -> Program:
+    """The worker, once it is ready."""
+    until(lambda: "worker ready" in worker.text or not worker.alive, lambda: worker.text)
+    assert worker.alive, worker.text
+    return worker
+
+
+def answers(url: str) -> bool:
+    """Whether an API is there."""
+    try:
+        return httpx.get(f"{url}/livez").status_code == 200
+    except httpx.TransportError:
+        return False

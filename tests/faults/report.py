@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
@@ -48,6 +49,7 @@ def write(sightings: Iterable[Sighting], directory: Path) -> None:
     by_row: dict[int, list[Sighting]] = defaultdict(list)
     for sighting in sightings:
         by_row[sighting.row].append(sighting)
+    directory.mkdir(parents=True, exist_ok=True)
     report = [asdict(sighting) for row in sorted(by_row) for sighting in by_row[row]]
     (directory / "faults.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     (directory / "faults.md").write_text(markdown(by_row))
@@ -65,6 +67,7 @@ def _line(number: int, sightings: list[Sighting]) -> str:
     row = ROWS[number]
     seconds = [one for sighting in sightings for one in sighting.seconds]
     remarks = "; ".join(dict.fromkeys(remark for sighting in sightings for remark in sighting.remarks))
+    remarks = re.sub(r"\b(run|msg|thr|cthr)_\w+", r"\1_…", remarks).replace("|", "\\|")
     outcomes = {sighting.outcome for sighting in sightings} or {"not run"}
     result = "passed" if outcomes == {"passed"} else ", ".join(sorted(outcomes))
     return f"| {number} | {row.fault} | {row.expected} | {result} | {remarks} | {_times(seconds)} |\n"

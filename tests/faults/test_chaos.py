@@ -72,7 +72,7 @@ class Person(threading.Thread):
             name = label("chaos")
             options = {"key": name, "cut_after": cuts(self.chance.randrange(10**6), most=120), "on_frame": self.witness}
             text = f"{self.chance.choice(KINDS)} {name}"
-            tab = Tab(self.house.urls, self.user, body=asking(text, thread_id), **options).start()
+            tab = Tab(lambda: self.house.urls, self.user, body=asking(text, thread_id), **options).start()
             self.tabs.append(tab)
             with suppress(AssertionError):
                 self._read(tab)

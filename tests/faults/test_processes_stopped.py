@@ -112,8 +112,7 @@ def converse(house: FaultHouse, tabs: list[Tab], stop: threading.Event, number: 
     thread_id = None
     while not stop.is_set():
         name = label("load")
-        urls = house.urls[number % 2 :] + house.urls[: number % 2]
-        tab = Tab(urls, f"user {number}", body=asking(f"plain {name}", thread_id), key=name).start()
+        tab = Tab(lambda: house.urls, f"user {number}", body=asking(f"plain {name}", thread_id), key=name).start()
         tabs.append(tab)
         tab.ended(seconds=90)
         thread_id = tab.thread_id

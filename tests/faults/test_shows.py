@@ -7,8 +7,9 @@ import pytest
 
 from tests.faults.checker import complaints, stored
 from tests.faults.clients import Tab, cuts
-from tests.faults.house import FaultHouse, ready
+from tests.faults.house import FaultHouse
 from tests.faults.labels import label
+from tests.faults.programs import ready
 from tests.faults.report import Sighting, percentile
 from tests.faults.scripts import Call, Calls, Text, first_time, story
 from tests.faults.waiting import until
