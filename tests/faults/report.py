@@ -32,7 +32,7 @@ class Sighting:
     duration: float = 0.0
 
     def seen(self, remark: str) -> None:
-        self.remarks.append(remark)
+        self.remarks.append(re.sub(r"\b(run|msg|thr|cthr)_\w+", r"\1_…", remark))
 
     def took(self, seconds: float) -> float:
         self.seconds.append(round(seconds, 3))
@@ -66,8 +66,8 @@ def markdown(by_row: dict[int, list[Sighting]]) -> str:
 def _line(number: int, sightings: list[Sighting]) -> str:
     row = ROWS[number]
     seconds = [one for sighting in sightings for one in sighting.seconds]
-    remarks = "; ".join(dict.fromkeys(remark for sighting in sightings for remark in sighting.remarks))
-    remarks = re.sub(r"\b(run|msg|thr|cthr)_\w+", r"\1_…", remarks).replace("|", "\\|")
+    told = dict.fromkeys(remark for sighting in sightings for remark in sighting.remarks)
+    remarks = "; ".join(told).replace("|", "\\|")
     outcomes = {sighting.outcome for sighting in sightings} or {"not run"}
     result = "passed" if outcomes == {"passed"} else ", ".join(sorted(outcomes))
     return f"| {number} | {row.fault} | {row.expected} | {result} | {remarks} | {_times(seconds)} |\n"
