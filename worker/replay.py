@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from agents.items import TResponseStreamEvent
 from openai.types import responses
@@ -66,9 +66,12 @@ def _part(
         yield responses.ResponseContentPartAddedEvent(type="response.content_part.added", part=empty, **at)
         yield responses.ResponseTextDeltaEvent(type="response.output_text.delta", delta=part.text, logprobs=[], **at)
         for number, annotation in enumerate(part.annotations):
-            yield responses.ResponseOutputTextAnnotationAddedEvent(
-                type="response.output_text.annotation.added", annotation=annotation, annotation_index=number, **at
+            cited = responses.ResponseOutputTextAnnotationAddedEvent.model_construct(
+                type="response.output_text.annotation.added", annotation_index=number, **at
             )
+            # As the text has it: the event has classes of its own for these, and ChatKit takes only the text's.
+            cited.annotation = cast(Any, annotation)
+            yield cited
         yield responses.ResponseTextDoneEvent(type="response.output_text.done", text=part.text, logprobs=[], **at)
     yield responses.ResponseContentPartDoneEvent(type="response.content_part.done", part=part, **at)
 
