@@ -66,6 +66,11 @@ def calls_then_says(*names: str, text: str = "done", call: str = "call") -> Scri
     return ScriptedModel([calls, [assistant_message(text, item_id="msg_a")]])
 
 
+def says(text: str) -> ScriptedModel:
+    """A model that says a text, once."""
+    return ScriptedModel([[assistant_message(text, item_id="msg_a")]])
+
+
 def silent() -> Model:
     """A model that must not be asked."""
     return ScriptedModel([])
