@@ -165,6 +165,8 @@ class Tab:
     def _read_until_the_end(self) -> None:
         while self.status is None and not self._leaving:
             urls = self.urls() if callable(self.urls) else self.urls
+            if not urls:
+                return
             url = urls[self.connections % len(urls)]
             self.connections += 1
             began = time.monotonic()

@@ -228,7 +228,7 @@ def fault_house(
     servers = servers or shared
     env = {"CHATKIT_SERVER": TEAM, "TEAM_MODEL_URL": model.url, **env}
     database_url = servers.new_database()
-    number = servers._made % 15 + 1
+    number = servers._made
     with Network() as network:
         house = FaultHouse(servers, zygotes, model, network, directories.mktemp("house"), env, database_url, number)
         house.redis.flushdb()
