@@ -37,7 +37,7 @@ class Narration:
             case ThreadItemUpdatedEvent(item_id=item_id, update=update):
                 return self._update(item_id, update)
             case ThreadItemDoneEvent(item=item):
-                frames = self._item(item)
+                frames = self._item(item, whole=True)
                 self._told.pop(item.id, None)
                 return frames
             case ThreadItemRemovedEvent(item_id=item_id):
@@ -51,10 +51,10 @@ class Narration:
         """A delta of this item went out on its own."""
         self._told.setdefault(item_id, []).append(text)
 
-    def _item(self, item: ThreadItem) -> tuple[bytes, ...]:
+    def _item(self, item: ThreadItem, *, whole: bool = False) -> tuple[bytes, ...]:
         match item:
             case AssistantMessageItem():
-                return self._text(item.id, "".join(part.text for part in item.content))
+                return self._text(item.id, "".join(part.text for part in item.content), whole=whole)
             case WorkflowItem():
                 thoughts = (self._thought(item.id, index, task) for index, task in enumerate(item.workflow.tasks))
                 return tuple(frame for frames in thoughts for frame in frames)
@@ -77,15 +77,15 @@ class Narration:
             case _:
                 return ()
 
-    def _text(self, item_id: str, text: str) -> tuple[bytes, ...]:
-        """Tell what of the text is new; take back what was told if it reads differently now."""
+    def _text(self, item_id: str, text: str, *, whole: bool = False) -> tuple[bytes, ...]:
+        """Tell what of the text is new; take back what was told if it reads differently now, or was too much."""
         told = "".join(self._told.get(item_id, ()))
-        if told.startswith(text):
+        if told == text or (not whole and told.startswith(text)):
             return ()
         self._told[item_id] = [text]
         if text.startswith(told):
             return (frame(type="text", content=text[len(told) :]),)
-        return (frame(type="retract"), frame(type="text", content=text))
+        return (frame(type="retract"), *((frame(type="text", content=text),) if text else ()))
 
     def _thought(self, item_id: str, index: int, task: object) -> tuple[bytes, ...]:
         if not isinstance(task, ThoughtTask):

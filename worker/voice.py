@@ -1,5 +1,7 @@
 """Putting a run's events into its log, in both dialects, and nothing twice."""
 
+import re
+
 from chatkit.types import (
     AssistantMessageContentPartTextDelta,
     ErrorEvent,
@@ -15,6 +17,9 @@ from worker.current_run import CurrentRun
 from worker.log_writer import LogWriter
 from worker.narration import Narration
 from worker.recovery import Repeats
+
+_PLAIN = re.compile(r'[^"\\\x00-\x1f\x7f\ud800-\udfff]*')
+"""An id that stands in JSON as it is: a delta's frame is put together without escaping it."""
 
 
 class Voice:
@@ -40,7 +45,9 @@ class Voice:
             self._narration.frames(event)
             return
         match event:
-            case ThreadItemUpdatedEvent(item_id=item_id, update=AssistantMessageContentPartTextDelta() as update):
+            case ThreadItemUpdatedEvent(item_id=item_id, update=AssistantMessageContentPartTextDelta() as update) if (
+                _PLAIN.fullmatch(item_id)
+            ):
                 self._narration.told(item_id, update.delta)
                 self._writer.append(Delta(item_id, update.content_index, json_string(update.delta)))
             case _:
