@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from chatkit.store import NotFoundError
 from chatkit.types import AttachmentCreateParams, AudioInput, WidgetItem
 from pydantic import BaseModel
 
+from shared.channels import REDIS_AWAY
 from shared.errors import Problem
 from shared.logging import described
 from shared.records import End
@@ -68,8 +70,9 @@ async def execute_call(room: Room, attempt: Attempt) -> None:
         await room.queue.enqueue(run.id)
     elif await room.runs.finish(run, outcome.status, result=outcome.result, error=outcome.error):
         attempt.finished = True
-        await room.log.seal(run.id, [End(outcome.status)])
         await room.database.run(_FORGET_AUDIO, {"id": run.id})
+        with suppress(*REDIS_AWAY):
+            await room.log.seal(run.id, [End(outcome.status)])
 
 
 async def _outcome(room: Room, attempt: Attempt) -> Outcome:

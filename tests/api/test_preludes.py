@@ -83,3 +83,14 @@ def test_an_item_of_an_unknown_type_is_listed_as_it_is(desk: Client, contract_ho
     assert listed[0] == {"id": "future", "type": "hologram", "depth": {"of": [3, None]}}
     assert desk.say(thread_id, "hello").text
     assert desk.post("items.list", thread_id=thread_id, order="asc").json()["data"][0] == listed[0]
+
+
+def test_an_action_that_the_default_agent_does_not_know_is_an_error_event(house: House) -> None:
+    ann = Client(house.url, token("ann of the actions"))
+    with ann.streaming("threads.create", input=message("hello")) as (response, _):
+        thread_id, run_id = response.headers["X-Thread-Id"], response.headers["X-Run-Id"]
+    ann.http.post(f"/runs/{run_id}/cancel")
+    answer = ann.stream("threads.custom_action", thread_id=thread_id, action={"type": "dance"})
+    assert answer.of("error")[0]["message"] == "This assistant does not know that action."
+    with ann.streaming("threads.add_user_message", thread_id=thread_id, input=message("hello")) as (_, events):
+        assert next(events)["item"]["type"] == "user_message"
