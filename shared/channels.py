@@ -79,9 +79,10 @@ class Channels:
 
     async def __aexit__(self, *_: object) -> None:
         if self._reader is not None:
-            self._reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reader
+            # More than once: redis-py swallows a cancellation that comes while it connects.
+            while not self._reader.done():
+                self._reader.cancel()
+                await asyncio.wait([self._reader], timeout=0.1)
 
     @asynccontextmanager
     async def listen(self, channel: str, *, patience: float = 1.0) -> AsyncIterator[Inbox]:

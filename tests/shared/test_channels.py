@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -109,6 +110,37 @@ async def test_closing_ends_the_connection(redis: Redis) -> None:
         await channels.__aexit__()
         while await redis.pubsub_numsub("closing") != [(b"closing", 0)]:
             pass
+
+
+class Stubborn:
+    """A client whose connections swallow a cancellation that comes while they connect, as redis-py's can."""
+
+    def __init__(self) -> None:
+        self.connection_pool = self
+        self.connecting = asyncio.Event()
+
+    def make_connection(self) -> "Stubborn":
+        return self
+
+    async def connect(self) -> None:
+        self.connecting.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def read_response(self, **_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def send_command(self, *_: object) -> None:
+        """Says nothing."""
+
+    async def disconnect(self, **_: object) -> None:
+        """Has no connection."""
+
+
+async def test_closing_ends_a_reader_that_is_connecting() -> None:
+    client: Any = Stubborn()
+    async with asyncio.timeout(PATIENCE), Channels(client):
+        await client.connecting.wait()
 
 
 def test_an_inbox_that_is_not_read_forgets_and_says_so() -> None:
