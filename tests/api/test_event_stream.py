@@ -1,0 +1,116 @@
+"""A stream ends with its run, its reader, its patience, or its process; and its source is closed each time."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from api.event_stream import EventStream
+from shared.tables import Run
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+RUN = Run(id="run_1", conversation_id="thr_1", user_id="ann", kind="respond")
+
+
+class Source:
+    """Chunks, and then nothing more for ever unless it ends; remembers that it was closed."""
+
+    def __init__(self, *chunks: bytes, ends: bool = False) -> None:
+        self._chunks, self._ends = chunks, ends
+        self.closed = False
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        try:
+            for chunk in self._chunks:
+                yield chunk
+            if not self._ends:
+                await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+
+class Reader:
+    """The other side of the connection: what it was sent, and when it leaves."""
+
+    def __init__(self, *, reads: bool = True) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.left = asyncio.Event()
+        self._reads = reads
+
+    async def receive(self) -> dict[str, Any]:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if message.get("body") and not self._reads:
+            await asyncio.Event().wait()
+        self.sent.append(message)
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+    @property
+    def is_over(self) -> bool:
+        return self.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+def streaming(source: Source, reader: Reader, closing: asyncio.Event, send_timeout: float = 30) -> asyncio.Task[None]:
+    stream = EventStream(RUN, source.chunks(), send_timeout=send_timeout, closing=closing)
+    return asyncio.create_task(stream({"type": "http"}, reader.receive, reader.send))  # type: ignore[arg-type]
+
+
+async def test_it_ends_with_its_run() -> None:
+    source, reader = Source(b"one", b"two", ends=True), Reader()
+    await streaming(source, reader, asyncio.Event())
+    assert (reader.body, reader.is_over, source.closed) == (b"onetwo", True, True)
+
+
+async def test_it_ends_with_its_reader() -> None:
+    source, reader = Source(b"one"), Reader()
+    task = streaming(source, reader, asyncio.Event())
+    await until(lambda: reader.body == b"one")
+    reader.left.set()
+    await task
+    assert source.closed
+
+
+async def test_it_ends_with_its_process() -> None:
+    source, reader, closing = Source(b"one"), Reader(), asyncio.Event()
+    task = streaming(source, reader, closing)
+    await until(lambda: reader.body == b"one")
+    closing.set()
+    await task
+    assert (reader.is_over, source.closed) == (True, True)
+
+
+async def test_a_reader_that_does_not_read_is_cut_off() -> None:
+    source, reader = Source(b"one"), Reader(reads=False)
+    await streaming(source, reader, asyncio.Event(), send_timeout=0.01)
+    assert (reader.body, reader.is_over, source.closed) == (b"", True, True)
+
+
+async def test_a_line_that_breaks_is_no_error() -> None:
+    class Broken(Reader):
+        async def send(self, message: dict[str, Any]) -> None:
+            if self.sent:
+                raise OSError
+            await super().send(message)
+
+    source = Source(b"one")
+    await streaming(source, Broken(), asyncio.Event())
+    assert source.closed
+
+
+async def test_its_headers_say_whose_it_is_and_that_nobody_may_keep_or_gather_it() -> None:
+    reader = Reader()
+    await streaming(Source(ends=True), reader, asyncio.Event())
+    headers = {name.decode(): value.decode() for name, value in reader.sent[0]["headers"]}
+    assert headers["content-type"].startswith("text/event-stream")
+    assert (headers["x-run-id"], headers["x-thread-id"]) == ("run_1", "thr_1")
+    assert headers["content-location"] == "/runs/run_1/events"
+    assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-cache, no-transform", "no")
+    assert "content-length" not in headers
