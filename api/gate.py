@@ -40,4 +40,6 @@ class Gate:
         await connection.execute(_TURN, {"user_id": user_id})
         row = await (await connection.execute(_ACTIVE, {"user_id": user_id, "limit": self._max_active})).fetchone()
         if row is not None and row["active"] >= self._max_active:
+            # Counted as waiting on the way in: else somebody who is refused often would shut the gate for all.
+            self._waiting -= 1
             raise TooMany("Too many of your answers are in progress.", retry_after=2)

@@ -34,3 +34,16 @@ async def test_requests_of_one_user_at_the_same_moment_are_counted_one_by_one(da
     assert let_in[8:] == [True, True]
     rung = await database.all("SELECT user_id FROM runs WHERE rung_at IS NOT NULL ORDER BY user_id", {})
     assert [row["user_id"] for row in rung] == ["ann", "ann", "bob", "bob"]
+
+
+async def test_who_is_refused_takes_no_place_from_the_others(database: Database) -> None:
+    gate = Gate(database, max_queued=5, max_active=1)
+    async with database.transaction() as connection:
+        run_id, kind = new_id("run"), RunKind.RESPOND
+        await insert(connection, run_id=run_id, user_id="ann", conversation_id=None, kind=kind, request={}, deadline=60)
+    for _ in range(20):
+        await gate.check_queue()
+        async with database.transaction() as connection:
+            with pytest.raises(TooMany):
+                await gate.check_user(connection, "ann")
+    await gate.check_queue()
