@@ -26,8 +26,10 @@ def test_a_reader_that_has_gone_holds_nobody_up() -> None:
         "import subprocess\n"
         "from local.console import Console\n"
         "speaker = subprocess.Popen(['seq', '200000'], stdout=subprocess.PIPE)\n"
-        "Console().relay('api', speaker.stdout)\n"
-        "raise SystemExit(speaker.wait())\n"
+        "relay = Console().relay('api', speaker.stdout)\n"
+        "code = speaker.wait()\n"
+        "relay.join()\n"
+        "raise SystemExit(code)\n"
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

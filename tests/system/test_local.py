@@ -50,7 +50,7 @@ def test_what_was_said_outlives_a_kill_of_everything_and_a_killed_worker_is_repl
         assert messages[0]["role"] == "user"
         (task,) = client.get("/api/tasks").json()
         assert "milk" in task["title"]
-        os.kill(int(system.find(r'"owner": "[^":]*:(\d+):')), signal.SIGKILL)
+        os.kill(int(system.find(r"owner=[^:\s]*:(\d+):")), signal.SIGKILL)
         system.find("local +| worker-1 was ended by SIGKILL; it is started again")
         assert say(client, "add buy bread") == "end completed"
         children = system.children()
