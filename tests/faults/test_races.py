@@ -129,7 +129,7 @@ def test_a_burst_is_refused_before_anything_is_stored_and_nobody_starves(house_o
         assert ahead <= 2, "more of the greedy user's than two were begun before the modest ones"
         counts = f"{len(accepted)} of {len(accepted) + len(refused)} accepted"
         slowest = max(one.seconds for one in refused)
-        sighting.seen(f"5 slots: {counts}, the others refused within {slowest:.1f} s; two of the greedy user's ahead")
+        sighting.seen(f"5 slots: {counts}, the others refused within {slowest:.1f} s; {ahead} of the greedy ahead")
 
 
 def burst(house: FaultHouse, tabs: list[Tab]) -> list[Tab]:
