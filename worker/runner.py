@@ -5,6 +5,7 @@ unmodified server gets from here: the journal, an end to its model calls when it
 counted, and its tool calls told in the simple dialect and kept with the message that follows them.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +77,8 @@ class RunRunner(AgentRunner):
         with self._seam(current, kwargs):
             result = super().run_streamed(starting_agent, input, **kwargs)
         current.results.append(result)
+        if result.run_loop_task is not None:
+            result.run_loop_task.add_done_callback(_looked_at)
         if not nested:
             current.usages.append(result.context_wrapper.usage)
         return result
@@ -97,6 +100,12 @@ class RunRunner(AgentRunner):
             yield
         finally:
             path_of_task.reset(token)
+
+
+def _looked_at(task: asyncio.Task[Any]) -> None:
+    """A stopped attempt leaves its agent's task unread: what it failed of is of no use to anyone."""
+    if not task.cancelled():
+        task.exception()
 
 
 def install(*, idle_timeout: float) -> None:
