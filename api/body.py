@@ -10,7 +10,16 @@ from shared.errors import Invalid, MalformedBody, NotFound, TooLarge
 
 T = TypeVar("T")
 
-ID_FIELDS = {"thread_id", "item_id", "item_ids", "attachment_id", "attachments", "after"}
+ID_FIELDS = {
+    "thread_id",
+    "item_id",
+    "item_ids",
+    "attachment_id",
+    "attachments",
+    "after",
+    "run_id",
+    "conversation_id",
+}
 
 
 async def read(request: Request, *, limit: int) -> bytes:

@@ -12,15 +12,14 @@ from shared.database import Row
 
 router = APIRouter(prefix="/api")
 
-After = Annotated[str | None, Query(max_length=200)]
+NO_NUL = r"^[^\x00]*$"
+After = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 
 
 class Rename(BaseModel):
     """The body of a PATCH."""
 
-    title: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE, pattern=r"^[^\x00]*$")
-    ]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE, pattern=NO_NUL)]
 
 
 @router.get("/conversations")
@@ -29,7 +28,7 @@ async def list_conversations(
     principal: CurrentPrincipal,
     limit: int | None = None,
     after: After = None,
-    q: Annotated[str | None, Query(max_length=200)] = None,
+    q: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
 ) -> dict[str, Any]:
     """The user's conversations, newest first; `q` is looked for in their titles."""
     rows, has_more = await house.conversations.page(principal.user_id, limit=clamped(limit), after=after, q=q)

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from api.admission import Admission
 from api.auth import Authenticator
+from api.body import refuse_nul
 from api.calls import Calls
 from api.cancel import Cancel
 from api.protocol import Protocol
@@ -51,8 +52,13 @@ def _house(connection: HTTPConnection) -> House:
 CurrentHouse = Annotated[House, Depends(_house)]
 
 
-def _principal(house: CurrentHouse, authorization: Annotated[str | None, Header()] = None) -> Principal:
-    return house.authenticator.principal(authorization)
+def _principal(
+    connection: HTTPConnection, house: CurrentHouse, authorization: Annotated[str | None, Header()] = None
+) -> Principal:
+    """Who asks. Raises Unauthorized; and NotFound for an address with a NUL, which Postgres cannot be asked for."""
+    principal = house.authenticator.principal(authorization)
+    refuse_nul(connection.path_params)
+    return principal
 
 
 CurrentPrincipal = Annotated[Principal, Depends(_principal)]

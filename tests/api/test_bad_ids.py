@@ -107,3 +107,18 @@ def _filled(params: Any, found: str) -> Any:
             return [_filled(value, found) for value in params]
         case _:
             return params
+
+
+@pytest.mark.parametrize("found", ["x%00y", "x" * 10_240, "unknown"])
+@pytest.mark.parametrize(
+    "place",
+    ["/runs/{}", "/runs/{}/events", "/api/conversations/{}", "/api/conversations/{}/messages", "/attachments/{}"],
+)
+def test_an_address_of_nothing(ground: Ground, place: str, found: str) -> None:
+    assert ground.ann.http.get(place.format(found)).status_code == 404
+
+
+def test_a_query_that_cannot_be_asked(ground: Ground) -> None:
+    assert ground.ann.http.get("/api/conversations?after=%00").status_code == 422
+    assert ground.ann.http.get("/api/conversations?q=%00").status_code == 422
+    assert ground.ann.http.post("/runs/%00/cancel").status_code == 404

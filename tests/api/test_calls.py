@@ -65,3 +65,17 @@ def test_a_call_that_no_worker_takes_is_too_late_and_ends(servers: Servers) -> N
         assert (answer.status_code, answer.json()["type"]) == (504, "too-late")
         [(kind, status)] = house.sql("SELECT kind, status FROM runs")
     assert (kind, status) == ("call", "queued")
+
+
+def test_feedback_is_kept_with_who_when_and_of_what(contract_houses: dict[str, House]) -> None:
+    house = contract_houses["desk"]
+    ann = Client(house.url, token("the critic"))
+    answer = ann.begin("hello")
+    item_ids = [item["id"] for item in answer.items("assistant_message")]
+    ann.ask("items.feedback", thread_id=answer.thread_id, item_ids=item_ids, kind="negative")
+    rows = house.sql(
+        "SELECT user_id, item_ids, kind, created_at > now() - interval '1 hour' FROM feedback "
+        "WHERE conversation_id = %s",
+        answer.thread_id,
+    )
+    assert rows == [("the critic", item_ids, "negative", True)]
