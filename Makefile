@@ -29,10 +29,10 @@ run: $(VENV)
 	@exec $(RUN) -m local --end-with-parent
 
 test: $(VENV)
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(AGAIN)
 
 browser: $(VENV)
-	$(RUN) -m pytest tests/browser
+	$(RUN) -m pytest tests/browser $(AGAIN)
 
 screenshots: $(VENV)
 	mkdir -p docs/screenshots
@@ -42,7 +42,7 @@ contract: $(VENV)
 	@$(RUN) -m tests.contract.compare
 
 faults: $(VENV)
-	$(RUN) -m pytest tests/faults --report docs
+	$(RUN) -m pytest tests/faults --report docs $(AGAIN)
 
 chaos: $(VENV)
 	$(RUN) -m pytest tests/faults/test_chaos.py --seed $(SEED) --minutes $(MINUTES)
