@@ -72,23 +72,24 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def _one_database(servers: Servers) -> str:
-    return servers.new_database()
+def _emptied(servers: Servers) -> Iterator[tuple[str, psycopg.Connection]]:
+    url = servers.new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield url, connection
 
 
 @pytest.fixture
-def database_url(_one_database: str) -> str:
+def database_url(_emptied: tuple[str, psycopg.Connection]) -> str:
     """An empty, migrated database: emptied for each test, which is fifty times as quick as a new one."""
-    with psycopg.connect(_one_database, autocommit=True) as connection:
-        for table in ("conversations", "runs", "tasks", "attachments"):
-            connection.execute(f"DELETE FROM {table}")
-    return _one_database
+    url, connection = _emptied
+    connection.execute("; ".join(f"DELETE FROM {table}" for table in ("conversations", "runs", "tasks", "attachments")))
+    return url
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An empty, migrated database."""
-    async with Database(database_url) as opened:
+    async with Database(database_url, min_size=1) as opened:
         yield opened
 
 

@@ -177,7 +177,7 @@ async def test_two_hundred_readers_see_every_event_once_in_order_though_their_li
 async def test_the_same_readers_lose_events_where_the_acknowledgement_is_not_waited_for(
     redis_url: str, redis: Redis, event_log: EventLog
 ) -> None:
-    seen = await Crowd(redis_url, redis, event_log, 1).read(Hasty, patience=1.0)
+    seen = await Crowd(redis_url, redis, event_log, 1).read(Hasty, patience=0.5)
     assert len([numbers for numbers in seen if numbers != list(range(1, EVENTS + 3))]) > 0
 
 

@@ -11,9 +11,10 @@ from shared.logging import described
 _PROGRAM = """
 import logging
 import structlog
-from tests.values import settings_of
 from shared.logging import QUIET, configure, described
-configure(settings_of(log_level="{level}", log_format="{format}"), process="api")
+from shared.settings import Settings
+servers = dict(database_url="postgresql://nowhere", redis_url="redis://nowhere")
+configure(Settings(_env_file=None, log_level="{level}", log_format="{format}", **servers), process="api")
 logger = structlog.get_logger()
 logger.debug("a detail")
 logger.warning("run ended", run="run_1")
@@ -38,7 +39,7 @@ def test_a_line_is_an_event_as_json_with_its_process_and_no_content() -> None:
     lines = printed()
     ended, failed = (json.loads(line) for line in lines[:2])
     assert (ended["event"], ended["run"], ended["process"], ended["level"]) == ("run ended", "run_1", "api", "warning")
-    assert (failed["error"], failed["at"]) == ("ValueError", "<string>:11")
+    assert (failed["error"], failed["at"]) == ("ValueError", "<string>:12")
     assert lines[2:] == ["WARNING another a word"]
 
 
