@@ -105,7 +105,7 @@ def test_a_conversation_deleted_during_its_run_stays_deleted(team: FaultHouse, s
 @pytest.mark.row(31)
 @pytest.mark.timeout(150)
 def test_a_burst_is_refused_before_anything_is_stored_and_nobody_starves(house_of: HouseOf, sighting: Sighting) -> None:
-    limits = {"WORKER_SLOTS": "5", "MAX_QUEUED": "30", "MAX_ACTIVE_RUNS": "20"}
+    limits = {"WORKER_SLOTS": "5", "MAX_QUEUED": "50", "MAX_ACTIVE_RUNS": "20"}
     with house_of(workers=1, apis=2, **limits) as house:
         house.model.answers(lambda _: Text(story(5)).waits_at(2))
         greedy = burst(house, [Tab(turned(house.urls, n), "greedy", body=asking(f"plain g{n}")) for n in range(50)])
