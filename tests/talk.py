@@ -42,7 +42,11 @@ def thread_of(received: list[Frame]) -> str:
 
 
 def shown_text(received: list[Frame]) -> str:
-    """The assistant's text that these ChatKit frames end in."""
-    done = [frame.data["item"] for frame in received if frame.data and frame.data["type"] == "thread.item.done"]
-    texts = [part["text"] for item in done if item["type"] == "assistant_message" for part in item["content"]]
-    return "".join(texts)
+    """The assistant's text that these ChatKit frames end in: what was done and not removed."""
+    shown: dict[str, str] = {}
+    for event in (frame.data for frame in received if isinstance(frame.data, dict)):
+        if event["type"] == "thread.item.done" and event["item"]["type"] == "assistant_message":
+            shown[event["item"]["id"]] = "".join(part["text"] for part in event["item"]["content"])
+        if event["type"] == "thread.item.removed":
+            shown.pop(event["item_id"], None)
+    return "".join(shown.values())
