@@ -42,7 +42,7 @@ contract: $(VENV)
 	@$(RUN) -m tests.contract.compare
 
 faults: $(VENV)
-	$(RUN) -m pytest tests/faults --report docs $(AGAIN)
+	$(RUN) -m pytest tests/faults tests/system/test_recovery.py -m "slow or not slow" --report docs $(AGAIN)
 
 chaos: $(VENV)
 	$(RUN) -m pytest tests/faults/test_chaos.py --seed $(SEED) --minutes $(MINUTES)

@@ -10,6 +10,8 @@ from tests.model_endpoint import Call, Calls, Endpoint, Text
 from tests.sse import Frame, frames, text_of, user_message
 from tests.talk import ended, messages, shown_text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def survivors(servers: Servers, model: Endpoint) -> Iterator[House]:
