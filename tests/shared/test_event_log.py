@@ -18,6 +18,7 @@ from shared.ids import new_id
 from shared.records import START, Cursor, Delta, End, Event, Record, decode, encode
 from shared.redis import connect
 from tests.conftest import QUIET
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -102,8 +103,8 @@ class Crowd:
         self._seen: list[list[int]] = []
         self._readers: list[asyncio.Task[None]] = []
 
-    async def read(self, channels: type[Channels], *, patience: float | None = None) -> list[list[int]]:
-        """What each reader has seen when all are done; or, with a patience, by then."""
+    async def read(self, channels: type[Channels], *, patience: float = PATIENCE) -> list[list[int]]:
+        """What each reader has seen when all are done, or by the end of the patience."""
         apis, newcomers = processes(self._url, channels, PROCESSES), processes(self._url, channels, LATE)
         async with apis as apis, newcomers as newcomers:
             run_id = await begun(self._writer, word(1))
