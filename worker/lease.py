@@ -45,6 +45,8 @@ class Leases:
     def __init__(self, database: Database, slots: Slots) -> None:
         self._database, self._slots = database, slots
         self._alive_at = time.monotonic()
+        self._asked_at: float | None = None
+        self._failed = False
 
     async def keep(self) -> None:
         """Renew once a second, and stop what could not be renewed in time."""
@@ -53,7 +55,7 @@ class Leases:
             await asyncio.sleep(INTERVAL / 4)
             self._alive_at = time.monotonic()
             self.stand_down()
-            if self._slots.attempts and (renewing is None or renewing.done()):
+            if (self._slots.attempts or not self.healthy) and (renewing is None or renewing.done()):
                 renewing = asyncio.create_task(self._renew_and_rest())
 
     def stand_down(self) -> None:
@@ -77,12 +79,23 @@ class Leases:
             if rows[run_id]:
                 attempt.stop(StopReason.USER)
 
+    @property
+    def healthy(self) -> bool:
+        """Whether Postgres answers. A worker that is cut off from it must not take rings it cannot claim for."""
+        waited = 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+        return not self._failed and waited < INTERVAL
+
     async def _renew_and_rest(self) -> None:
+        self._asked_at = time.monotonic()
         try:
             async with asyncio.timeout(LEASE_SECONDS):
                 await self.renew()
+            self._failed = False
         except (*AWAY, TimeoutError) as error:
+            self._failed = True
             logger.warning("leases cannot be renewed", error=type(error).__name__)
+        finally:
+            self._asked_at = None
         await asyncio.sleep(INTERVAL / 2)
 
     def watch(self) -> None:

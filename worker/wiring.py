@@ -91,9 +91,11 @@ async def wired(
         room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
-        doorbell = Doorbell(arq_redis, claiming(runs, queue, slots, owner), free=lambda: slots.free)
+        leases = leases_of(renewals, slots)
+        free = lambda: slots.free if leases.healthy else 0  # noqa: E731
+        doorbell = Doorbell(arq_redis, claiming(runs, queue, slots, owner), free=free)
         collector = Collector(database, files, unbound_seconds=settings.attachment_unbound_seconds)
-        sweeper, leases = Sweeper(database, log, queue), leases_of(renewals, slots)
+        sweeper = Sweeper(database, log, queue)
         yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector)
 
 
