@@ -16,6 +16,7 @@ from shared.runs import Runs, RunStatus
 from shared.tables import Run
 from shared.wire import to_stored
 from tests.rows import DAY, answer, claimed, queued, requeued, save, stored, superseded, writer_of
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -36,8 +37,9 @@ async def until_blocked(database: Database) -> None:
     """Wait until some statement of this database waits for a lock."""
     sql = """SELECT count(*) AS waiting FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'"""
-    while (row := await database.one(sql, {})) and not row["waiting"]:
-        pass
+    async with asyncio.timeout(PATIENCE):
+        while (row := await database.one(sql, {})) and not row["waiting"]:
+            pass
 
 
 @pytest.fixture
