@@ -22,7 +22,7 @@ from shared.errors import NotFound
 from shared.event_log import EventLog
 from shared.fold import Fold, removed_event
 from shared.identity import Principal
-from shared.records import START, Cursor, Event, Record, decode
+from shared.records import START, Cursor, Event, Record, Shorthand
 from shared.tables import Run
 
 ACTION = "run.attach"
@@ -111,14 +111,15 @@ class Shown:
 
 async def _shown(log: EventLog, run_id: str) -> tuple[Shown, Cursor]:
     """The log so far, folded, and where it ends; a log that begins anew while it is read is folded anew."""
-    shown, cursor, behind = Shown(), START, True
+    shown, shorthand, cursor, behind = Shown(), Shorthand(), START, True
     while behind:
         batch = await log.read(run_id, cursor)
         if not batch.found:
             return Shown(), START
         if cursor != START and batch.generation != cursor.generation:
-            shown = Shown()
+            shown, shorthand = Shown(), Shorthand()
+        shorthand.learn(batch.introductions)
         for data in batch.records:
-            shown.apply(decode(data))
+            shown.apply(shorthand.decode(data))
         cursor, behind = batch.last, batch.behind
     return shown, cursor

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from shared.event_log import Batch
 from shared.fold import Item, item_event, removed_event, told_text
-from shared.records import Cursor, Delta, End, Event, Record, decode, delta_frame
+from shared.records import Cursor, Delta, Event, Shorthand, delta_frame
 from shared.simple import frame
 
 _ADDED, _DONE, _REMOVED = (f'{{"type":"thread.item.{kind}"'.encode() for kind in ("added", "done", "removed"))
@@ -30,18 +30,19 @@ class Reading:
         self.dialect, self._generation = dialect, after.generation
         self._fresh = after.generation == 0
         self._open: set[str] = set()
+        self._shorthand = Shorthand()
 
     def chunk(self, batch: Batch) -> bytes:
         """The batch as SSE; of a record's frames only the last carries its id, so none is half-acknowledged."""
-        parts = list(self._new_life(batch))
+        parts = self._new_life(batch)
+        self._shorthand.learn(batch.introductions)
         for sequence, data in enumerate(batch.records, batch.first):
-            record = decode(data)
-            frames = self._frames(record)
-            parts += [b"data: %s\n\n" % frame for frame in frames[:-1]]
-            if frames:
-                parts.append(b"id: %d.%d\ndata: %s\n\n" % (batch.generation, sequence, frames[-1]))
-            if isinstance(record, Event):
-                self._note(record.chatkit)
+            match record := self._shorthand.decode(data):
+                case Delta():
+                    parts.append(b"id: %d.%d\ndata: %b\n\n" % (batch.generation, sequence, self._delta(record)))
+                case Event():
+                    parts += self._event(batch.generation, sequence, record)
+                    self._note(record.chatkit)
         return b"".join(parts)
 
     def stored(self, items: list[Item]) -> bytes:
@@ -58,7 +59,7 @@ class Reading:
         if batch.generation == self._generation:
             return []
         self._fresh = self._fresh and self._generation == 0
-        self._generation = batch.generation
+        self._generation, self._shorthand = batch.generation, Shorthand()
         parts, self._open = self._taken_back(self._open), set()
         return [b"data: %s\n\n" % part for part in parts]
 
@@ -67,17 +68,20 @@ class Reading:
             return [removed_event(item_id).chatkit for item_id in item_ids]
         return [frame(type="retract")] if item_ids else []
 
-    def _frames(self, record: Record) -> list[bytes]:
-        chatkit = self.dialect is Dialect.CHATKIT
-        match record:
-            case Event(event, simple, again):
-                if chatkit:
-                    return [event] if event else []
-                return list(simple) if self._fresh or not again else []
-            case Delta(_, _, text):
-                return [delta_frame(record) if chatkit else b'{"type":"text","content":%s}' % text]
-            case End():
-                return []
+    def _event(self, generation: int, sequence: int, event: Event) -> list[bytes]:
+        frames = self._frames(event)
+        parts = [b"data: %b\n\n" % frame for frame in frames[:-1]]
+        return [*parts, b"id: %d.%d\ndata: %b\n\n" % (generation, sequence, frames[-1])] if frames else []
+
+    def _frames(self, event: Event) -> list[bytes]:
+        if self.dialect is Dialect.CHATKIT:
+            return [event.chatkit] if event.chatkit else []
+        return list(event.simple) if self._fresh or not event.again else []
+
+    def _delta(self, delta: Delta) -> bytes:
+        if self.dialect is Dialect.CHATKIT:
+            return delta_frame(delta)
+        return b'{"type":"text","content":%b}' % delta.text
 
     def _note(self, event: bytes) -> None:
         """Keep what is open up to date. Only these three kinds are looked into: the rest is passed on unread."""

@@ -5,7 +5,7 @@ from shared.database import Database
 from shared.event_log import EventLog
 from shared.fold import Fold, item_event, removed_event
 from shared.messages import visible
-from shared.records import End, Event, Record
+from shared.records import End, Event
 from shared.runs import RunStatus
 from shared.simple import STREAM_ERROR_MESSAGE, frame
 from shared.tables import Run
@@ -37,7 +37,7 @@ async def end_log(log: EventLog, database: Database, run: Run) -> None:
         fold.apply(record)
     if fold.status is not None:
         return
-    records: list[Record] = [*await closing_events(database, run, fold)]
+    records: list[Event | End] = [*await closing_events(database, run, fold)]
     if run.status == RunStatus.FAILED:
         records.append(ERROR_EVENT)
     await log.seal(run.id, [*records, End(run.status)])

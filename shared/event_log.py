@@ -1,13 +1,13 @@
 """The event log: what a run has said, in order, for anyone who asks from any point.
 
-One Redis Stream per run holds the records, a hash beside it says who may write (`attempt`), where the log
-stands (`sequence`) and which life of it this is (`generation`: a log that Redis lost begins a new one, with a
-snapshot). Every write is one Lua step that checks, numbers, keeps and publishes a whole batch, so no event of
-an older attempt can follow one of a newer, and no sequence has a gap. Keys are hash-tagged by the run.
+One Redis Stream per run holds the records, a batch in an entry; a hash beside it says who may write (`attempt`),
+where the log stands (`sequence`) and which life of it this is (`generation`: a log that Redis lost begins a new
+one, with a snapshot). Every write is one Lua step that checks, numbers, keeps and publishes a whole batch, so no
+event of an older attempt can follow one of a newer, and no sequence has a gap. Keys are hash-tagged by the run.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -17,9 +17,9 @@ from redis.exceptions import NoScriptError
 from shared.channels import REDIS_AWAY, Channels, Inbox
 from shared.errors import StaleAttempt
 from shared.log_scripts import APPEND, BEGIN, OPEN, READ, SEAL
-from shared.records import RECORD_SEPARATOR, START, Cursor, End, Record, decode, encode
+from shared.records import RECORD_SEPARATOR, START, Cursor, End, Event, Record, Shorthand, decode, encode, introduced
 
-READ_COUNT = 1000
+READ_ENTRIES = 500
 CLOSED = 2**31 - 1
 """The attempt of a log that was closed from outside: newer than any."""
 
@@ -56,6 +56,8 @@ class Batch:
     """There is more in the log than this batch."""
     found: bool = True
     """False: Redis has no log of this run, or is away."""
+    introductions: Mapping[bytes, bytes] = field(default_factory=dict)
+    """What a reader that begins here must know to understand deltas (`Shorthand.learn`)."""
 
     @property
     def last(self) -> Cursor:
@@ -64,7 +66,7 @@ class Batch:
     def after(self, cursor: Cursor) -> "Batch":
         """What of this batch comes after the cursor, which stands in the same generation."""
         skip = min(max(cursor.sequence + 1 - self.first, 0), len(self.records))
-        return Batch(self.generation, self.first + skip, self.records[skip:])
+        return Batch(self.generation, self.first + skip, self.records[skip:]) if skip else self
 
 
 class EventLog:
@@ -89,8 +91,11 @@ class EventLog:
 
         `expires_at` is in seconds of the Unix clock: a log that is never closed goes by itself.
         """
-        head = (attempt, generation, int(expires_at * 1000))
-        return bool(await self._begin(keys=self.keys(run_id), args=[*head, *map(encode, records)]))
+        shorthand = Shorthand()
+        joined = RECORD_SEPARATOR.join(map(shorthand.encode, records))
+        head = (attempt, generation, int(expires_at * 1000), len(records))
+        arguments = [*head, joined, *_flat(shorthand.introductions)]
+        return bool(await self._begin(keys=self.keys(run_id), args=arguments))
 
     async def open(self, run_id: str, attempt: int) -> Cursor | None:
         """Claim the log for this attempt; where it stands, or None if Redis has none. Raises StaleAttempt."""
@@ -117,30 +122,44 @@ class EventLog:
         pipeline = self._redis.pipeline(transaction=False)
         for one in appends:
             tail = self._tail_ms if one.records[-1][:1] == b"x" else ""
-            head = (one.attempt, one.at.generation, one.at.sequence + 1, int(one.expires_at * 1000), tail)
-            arguments: list[Any] = [*self.keys(one.run_id), *head, *one.records]
-            pipeline.evalsha(self._append.sha, 3, *arguments)
+            place = (one.attempt, one.at.generation, one.at.sequence + 1, len(one.records))
+            end = (int(one.expires_at * 1000), tail)
+            arguments = (*place, RECORD_SEPARATOR.join(one.records), *end, *_flat(introduced(one.records)))
+            pipeline.evalsha(self._append.sha, 3, *self.keys(one.run_id), *arguments)
         return await pipeline.execute(raise_on_error=False)
 
-    async def seal(self, run_id: str, records: Sequence[Record]) -> bool:
+    async def seal(self, run_id: str, records: Sequence[Event | End]) -> bool:
         """End the log from outside, whoever writes it: no attempt may append afterwards."""
-        return bool(await self._seal(keys=self.keys(run_id), args=[CLOSED, self._tail_ms, *map(encode, records)]))
+        arguments = [CLOSED, self._tail_ms, len(records), RECORD_SEPARATOR.join(map(encode, records))]
+        return bool(await self._seal(keys=self.keys(run_id), args=arguments))
 
     async def read(self, run_id: str, after: Cursor = START) -> Batch:
-        """What is in the log after the cursor, up to 1,000 records; all of it if the cursor is of another life."""
-        found = await self._read(keys=self.keys(run_id)[:2], args=[after.generation, after.sequence, READ_COUNT])
+        """What is in the log after the cursor, up to 500 appends; all of it if the cursor is of another life."""
+        arguments = [after.generation, after.sequence, READ_ENTRIES]
+        found = await self._read(keys=self.keys(run_id)[:2], args=arguments)
         if not found:
             return Batch(found=False)
-        generation, start, sequence, records = found
-        return Batch(generation, start + 1, tuple(records), behind=start + len(records) < sequence)
+        names, start, *entries = found
+        head = dict(zip(names[::2], names[1::2], strict=True))
+        records = [record for records in entries[1::2] for record in records.split(RECORD_SEPARATOR)]
+        last = int(entries[-2].partition(b"-")[0]) if entries else start
+        return Batch(
+            generation=int(head[b"generation"]),
+            first=start + 1,
+            # The first entry may begin before the cursor: a batch is kept whole.
+            records=tuple(records[len(records) - (last - start) :]),
+            behind=last < int(head[b"sequence"]),
+            introductions={number: part for number, part in head.items() if number.isdigit()},
+        )
 
-    async def records(self, run_id: str) -> AsyncIterator[Record]:
-        """Everything that is in the log now, decoded."""
-        cursor, behind = START, True
+    async def records(self, run_id: str, shorthand: Shorthand | None = None) -> AsyncIterator[Record]:
+        """Everything that is in the log now, decoded; `shorthand` then knows what is needed to write on."""
+        shorthand, cursor, behind = shorthand or Shorthand(), START, True
         while behind:
             batch = await self.read(run_id, cursor)
+            shorthand.learn(batch.introductions)
             for record in batch.records:
-                yield decode(record)
+                yield shorthand.decode(record)
             cursor, behind = batch.last, batch.behind
 
     async def follow(self, run_id: str, after: Cursor = START) -> AsyncGenerator[Batch, None]:
@@ -201,6 +220,10 @@ def end_status(batch: Batch) -> str:
 
 
 def _published(message: bytes) -> Batch:
-    head, *records = message.split(RECORD_SEPARATOR)
+    head, _, records = message.partition(RECORD_SEPARATOR)
     generation, first = head.split(b".")
-    return Batch(int(generation), int(first), tuple(record for record in records if record))
+    return Batch(int(generation), int(first), tuple(records.split(RECORD_SEPARATOR)) if records else ())
+
+
+def _flat(pairs: Mapping[bytes, bytes]) -> list[bytes]:
+    return [part for pair in pairs.items() for part in pair]

@@ -22,21 +22,21 @@ class Shown:
 
     item: Item
     open: bool
-    _pending: list[tuple[int, str]] = field(default_factory=list)
+    _pending: list[tuple[int, bytes]] = field(default_factory=list)
 
-    def extend(self, content_index: int, text: str) -> None:
-        """Append text to one part of the content; put together when next looked at."""
+    def extend(self, content_index: int, text: bytes) -> None:
+        """Append text, a JSON string literal, to one part of the content; read when next looked at."""
         self._pending.append((content_index, text))
 
     def settled(self) -> Item:
         """The item with everything appended so far."""
         if self._pending:
-            parts: dict[int, list[str]] = {}
+            parts: dict[int, list[bytes]] = {}
             for index, text in self._pending:
                 parts.setdefault(index, []).append(text)
             self._pending.clear()
             for index, texts in parts.items():
-                _part(self.item, index)["text"] += "".join(texts)
+                _part(self.item, index)["text"] += "".join(json.loads(b"[%b]" % b",".join(texts)))
         return self.item
 
 
@@ -55,7 +55,7 @@ class Fold:
         match record:
             case Delta(item_id, content_index, text):
                 if shown := self._shown.get(item_id):
-                    shown.extend(content_index, json.loads(text))
+                    shown.extend(content_index, text)
             case Event(chatkit) if chatkit:
                 event = json.loads(chatkit)
                 self._event(event)

@@ -1,36 +1,33 @@
 """The event log's steps in Redis: each is one atomic script, so that no two writers can interleave.
 
-KEYS: the log's head (a hash: attempt, generation, sequence), its stream, its channel. A record's stream id is
-`<sequence>-0`. What is published is `<generation>.<first sequence>`, then the records, joined by ASCII RS;
-beyond 64 KiB the records stay away and the reader fetches them from the stream.
+KEYS: the log's head (a hash: attempt, generation, sequence, and the deltas' introductions by their numbers), its
+stream, its channel. Records come joined by ASCII RS, a whole batch as one argument, and are one entry of the
+stream, whose id is `<sequence of the last of them>-0`. What is published is `<generation>.<first sequence>`, RS,
+and the records; beyond 64 KiB they stay away and the reader fetches them from the stream.
 """
 
 PUBLISH = """
 local function publish(channel, generation, first, records)
-  local size = 0
-  for _, record in ipairs(records) do size = size + #record end
-  local body = size <= 65536 and table.concat(records, '\\30') or ''
-  redis.call('PUBLISH', channel, generation .. '.' .. first .. '\\30' .. body)
+  redis.call('PUBLISH', channel, generation .. '.' .. first .. '\\30' .. (#records <= 65536 and records or ''))
 end
 """
 
-# attempt, generation, expiry (Unix ms), records … → 1, or 0 where a newer attempt or generation stands
+# attempt, generation, expiry (Unix ms), how many records, records, number and introduction … → 1, or 0 where a newer
+# attempt or generation stands
 BEGIN = (
     PUBLISH
     + """
 local held = redis.call('HMGET', KEYS[1], 'attempt', 'generation')
-local attempt, generation = tonumber(ARGV[1]), tonumber(ARGV[2])
+local attempt, generation, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[4])
 if held[1] and (tonumber(held[1]) > attempt or tonumber(held[2]) >= generation) then return 0 end
-redis.call('DEL', KEYS[2])
-local records = {}
-for i = 4, #ARGV do
-  records[i - 3] = ARGV[i]
-  redis.call('XADD', KEYS[2], (i - 3) .. '-0', 'r', ARGV[i])
-end
-redis.call('HSET', KEYS[1], 'attempt', attempt, 'generation', generation, 'sequence', #records)
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], 'attempt', attempt, 'generation', generation, 'sequence', count, unpack(ARGV, 6))
 redis.call('PEXPIREAT', KEYS[1], ARGV[3])
-redis.call('PEXPIREAT', KEYS[2], ARGV[3])
-publish(KEYS[3], ARGV[2], 1, records)
+if count > 0 then
+  redis.call('XADD', KEYS[2], count .. '-0', 'r', ARGV[5])
+  redis.call('PEXPIREAT', KEYS[2], ARGV[3])
+end
+publish(KEYS[3], ARGV[2], 1, ARGV[5])
 return 1
 """
 )
@@ -44,58 +41,59 @@ redis.call('HSET', KEYS[1], 'attempt', ARGV[1])
 return {tonumber(held[2]), tonumber(held[3])}
 """
 
-# attempt, generation, first sequence, expiry, tail (ms; closes the log) or "", records … → 1, 0 lost, -1 stale
+# attempt, generation, first sequence, how many records, records, expiry, tail (ms; closes the log) or "",
+# number and introduction … → 1, 0 lost, -1 stale
 APPEND = (
     PUBLISH
     + """
 local held = redis.call('HMGET', KEYS[1], 'attempt', 'generation', 'sequence')
 if not held[1] then return 0 end
 if tonumber(held[1]) > tonumber(ARGV[1]) then return -1 end
-local first, records = tonumber(ARGV[3]), {}
-for i = 6, #ARGV do records[i - 5] = ARGV[i] end
+local first, count = tonumber(ARGV[3]), tonumber(ARGV[4])
 local sequence = tonumber(held[3])
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end
-if sequence == first - 1 + #records then return 1 end
+if sequence == first - 1 + count then return 1 end
 if sequence ~= first - 1 then return 0 end
-for i, record in ipairs(records) do redis.call('XADD', KEYS[2], (sequence + i) .. '-0', 'r', record) end
-redis.call('HSET', KEYS[1], 'sequence', sequence + #records)
-if sequence == 0 then redis.call('PEXPIREAT', KEYS[2], ARGV[4]) end
-if ARGV[5] ~= '' then
-  redis.call('PEXPIRE', KEYS[1], ARGV[5])
-  redis.call('PEXPIRE', KEYS[2], ARGV[5])
+redis.call('XADD', KEYS[2], (sequence + count) .. '-0', 'r', ARGV[5])
+redis.call('HSET', KEYS[1], 'sequence', sequence + count, unpack(ARGV, 8))
+if sequence == 0 then redis.call('PEXPIREAT', KEYS[2], ARGV[6]) end
+if ARGV[7] ~= '' then
+  redis.call('PEXPIRE', KEYS[1], ARGV[7])
+  redis.call('PEXPIRE', KEYS[2], ARGV[7])
 end
-publish(KEYS[3], ARGV[2], first, records)
+publish(KEYS[3], ARGV[2], first, ARGV[5])
 return 1
 """
 )
 
-# closing attempt, tail (ms), records … → 1, or 0 where there is no open log
+# closing attempt, tail (ms), how many records, records → 1, or 0 where there is no open log
 SEAL = (
     PUBLISH
     + """
 local held = redis.call('HMGET', KEYS[1], 'attempt', 'generation', 'sequence')
 if not held[1] or tonumber(held[1]) >= tonumber(ARGV[1]) then return 0 end
-local sequence, records = tonumber(held[3]), {}
-for i = 3, #ARGV do
-  records[i - 2] = ARGV[i]
-  redis.call('XADD', KEYS[2], (sequence + i - 2) .. '-0', 'r', ARGV[i])
-end
-redis.call('HSET', KEYS[1], 'attempt', ARGV[1], 'sequence', sequence + #records)
+local sequence = tonumber(held[3])
+redis.call('XADD', KEYS[2], (sequence + ARGV[3]) .. '-0', 'r', ARGV[4])
+redis.call('HSET', KEYS[1], 'attempt', ARGV[1], 'sequence', sequence + ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
-publish(KEYS[3], held[2], sequence + 1, records)
+publish(KEYS[3], held[2], sequence + 1, ARGV[4])
 return 1
 """
 )
 
-# generation, sequence, count → {generation, from, sequence, records}, or nothing where there is no log
+# generation, sequence, how many entries → {head, from, {last sequence, records} …}, or nothing where there is no log
 READ = """
-local held = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
-if not held[1] then return false end
+local head = redis.call('HGETALL', KEYS[1])
+local held = {}
+for i = 1, #head, 2 do held[head[i]] = head[i + 1] end
+if not held['attempt'] then return false end
 local from = tonumber(ARGV[2])
-if held[1] ~= ARGV[1] or from > tonumber(held[2]) then from = 0 end
-local rows = redis.call('XRANGE', KEYS[2], '(' .. from .. '-0', '+', 'COUNT', ARGV[3])
-local records = {}
-for i, row in ipairs(rows) do records[i] = row[2][2] end
-return {tonumber(held[1]), from, tonumber(held[2]), records}
+if held['generation'] ~= ARGV[1] or from > tonumber(held['sequence']) then from = 0 end
+local entries = {head, from}
+for _, row in ipairs(redis.call('XRANGE', KEYS[2], '(' .. from .. '-0', '+', 'COUNT', ARGV[3])) do
+  entries[#entries + 1] = row[1]
+  entries[#entries + 1] = row[2][2]
+end
+return entries
 """

@@ -1,8 +1,7 @@
 """A model that keeps its word: a whole answer or a typed error, bounded silence, distinct call ids, no open stream."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import ClassVar, cast
 
 from agents import AgentOutputSchemaBase, Handoff, Model, ModelResponse, ModelSettings, ModelTracing, Tool, UserError
@@ -10,13 +9,16 @@ from agents.exceptions import ModelBehaviorError
 from agents.items import TResponseStreamEvent
 from agents.retry import ModelRetryAdvice, ModelRetryAdviceRequest
 from openai import APITimeoutError
-from openai.types.responses import ResponseCompletedEvent, ResponseOutputItemDoneEvent
+from openai.types.responses import ResponseCompletedEvent
 from openai.types.responses.response_prompt_param import ResponsePromptParam
 from typing_extensions import override
 
 from worker.call_ids import CallIds, ModelInput
 from worker.model_response import whole_response
+from worker.patience import Patience
 
+_LOOKED_INTO = {"response.output_item.added", "response.output_item.done", "response.completed"}
+"""The rest, above all each word, is passed on unread."""
 _BROKEN_OFF = {"response.incomplete", "response.failed", "response.error", "error"}
 
 
@@ -111,10 +113,25 @@ class CheckedModel(Model):
             conversation_id=conversation_id,
             prompt=prompt,
         )
-        ids = CallIds(input)
-        async with aclosing(self._checked(events, may_say_nothing=_ends_with_result(input))) as checked:
-            async for event in checked:
-                yield ids.distinct(event)
+        ids, begun, said = CallIds(input), False, _ends_with_result(input)
+        # Every model streams from an async generator; only its interface is declared as a mere iterator.
+        async with aclosing(cast(AsyncGenerator[TResponseStreamEvent], events)):
+            with closing(Patience(self._idle_seconds)) as patience:
+                while event := await self._next(events, patience, begun=begun):
+                    begun = True
+                    if event.type not in _LOOKED_INTO:
+                        yield event
+                        continue
+                    said = said or event.type == "response.output_item.done"
+                    if not isinstance(event, ResponseCompletedEvent):
+                        yield ids.distinct(event)
+                    elif said or event.response.output:
+                        yield ids.distinct(event)
+                        return
+                    else:
+                        # LiteLLM completes a body that held nothing at all, too.
+                        raise ModelIncomplete
+        raise ModelIncomplete
 
     @override
     async def get_response(
@@ -155,27 +172,11 @@ class CheckedModel(Model):
         if self._release:
             await self._release()
 
-    async def _checked(
-        self, events: AsyncIterator[TResponseStreamEvent], *, may_say_nothing: bool
-    ) -> AsyncGenerator[TResponseStreamEvent]:
-        begun, said = False, may_say_nothing
-        # Every model streams from an async generator; only its interface is declared as a mere iterator.
-        async with aclosing(cast(AsyncGenerator[TResponseStreamEvent], events)):
-            while event := await self._next(events, begun=begun):
-                begun, said = True, said or isinstance(event, ResponseOutputItemDoneEvent)
-                if not isinstance(event, ResponseCompletedEvent):
-                    yield event
-                elif said or event.response.output:
-                    yield event
-                    return
-                else:
-                    # LiteLLM completes a body that held nothing at all, too.
-                    raise ModelIncomplete
-        raise ModelIncomplete
-
-    async def _next(self, events: AsyncIterator[TResponseStreamEvent], *, begun: bool) -> TResponseStreamEvent | None:
+    async def _next(
+        self, events: AsyncIterator[TResponseStreamEvent], patience: Patience, *, begun: bool
+    ) -> TResponseStreamEvent | None:
         try:
-            async with asyncio.timeout(self._idle_seconds):
+            with patience:
                 event = await anext(events, None)
         except (ModelError, UserError):
             raise

@@ -36,6 +36,10 @@ class ItemIds:
 
     def _mapped(self, event: ThreadStreamEvent) -> ThreadStreamEvent:
         match event:
+            # First, because nearly every event is one: each text delta.
+            case ThreadItemUpdatedEvent(item_id=item_id):
+                own = self._open.get(item_id, item_id)
+                return event if own == item_id else event.model_copy(update={"item_id": own})
             case ThreadItemAddedEvent(item=item):
                 self._open[item.id] = self._fresh(item.id)
                 return _with_id(event, item, self._open[item.id])
@@ -45,9 +49,6 @@ class ItemIds:
                 return _with_id(event, item, own)
             case ThreadItemReplacedEvent(item=item):
                 return _with_id(event, item, self._open.pop(item.id, item.id))
-            case ThreadItemUpdatedEvent(item_id=item_id):
-                own = self._open.get(item_id, item_id)
-                return event if own == item_id else event.model_copy(update={"item_id": own})
             case ThreadItemRemovedEvent(item_id=item_id):
                 own = self._open.pop(item_id, item_id)
                 return event if own == item_id else event.model_copy(update={"item_id": own})

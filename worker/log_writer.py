@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 
 import structlog
 
@@ -16,7 +17,7 @@ from shared.channels import REDIS_AWAY
 from shared.errors import StaleAttempt
 from shared.event_log import Append, Appended, EventLog
 from shared.fold import Fold
-from shared.records import Cursor, Record, encode
+from shared.records import Cursor, End, Record, Shorthand
 from shared.runs import Runs
 from shared.tables import Run
 
@@ -34,8 +35,10 @@ class LogWriter:
         self.run, self.fold, self.stale = run, Fold(), asyncio.Event()
         self._flusher, self._prelude = flusher, prelude
         self._at: Cursor | None = None
-        self._kept: deque[bytes] = deque()
-        self._in_flight = 0
+        self._shorthand = Shorthand()
+        self._kept: deque[Record] = deque()
+        self._sending: Append | None = None
+        """What is on its way to Redis: the first of what is kept. Until its result is known it is sent as it is."""
         self._settled = asyncio.Event()
         self._settled.set()
         self._resync: asyncio.Task[None] | None = None
@@ -52,7 +55,7 @@ class LogWriter:
     def append(self, record: Record) -> None:
         """Say it: kept in order, sent soon."""
         self.fold.apply(record)
-        self._kept.append(encode(record))
+        self._kept.append(record)
         self._settled.clear()
         self._flusher.ring(self)
 
@@ -65,20 +68,23 @@ class LogWriter:
 
     def batch(self) -> Append | None:
         """What the next round trip is to carry, if anything can go."""
-        if self._at is None or not self._kept or self.stale.is_set():
+        if self._at is None or self.stale.is_set():
             return None
-        records = [self._kept[i] for i in range(min(len(self._kept), BATCH))]
-        self._in_flight = len(records)
-        return Append(self.run.id, self.run.attempt, self._at, records, self._expires_at)
+        if self._sending is None and self._kept:
+            records = [self._shorthand.encode(record) for record in islice(self._kept, BATCH)]
+            self._sending = Append(self.run.id, self.run.attempt, self._at, records, self._expires_at)
+        return self._sending
 
     def take_result(self, result: Appended) -> None:
         """What came of the batch."""
         match result:
             case Appended.DONE:
                 assert self._at is not None
-                for _ in range(self._in_flight):
+                assert self._sending is not None
+                for _ in self._sending.records:
                     self._kept.popleft()
-                self._at = Cursor(self._at.generation, self._at.sequence + self._in_flight)
+                self._at = Cursor(self._at.generation, self._at.sequence + len(self._sending.records))
+                self._sending = None
                 if self._kept:
                     self._flusher.ring(self)
                 else:
@@ -95,10 +101,11 @@ class LogWriter:
     def _become_stale(self) -> None:
         self.stale.set()
         self._kept.clear()
+        self._sending = None
         self._settled.set()
 
     def _begin_anew(self) -> None:
-        self._at = None
+        self._at = self._sending = None
         self._settled.clear()
         if self._resync is None or self._resync.done():
             self._resync = asyncio.create_task(self._resynchronise())
@@ -132,11 +139,11 @@ class LogWriter:
         )
         if not begun:
             return False
-        end = [self._kept[i] for i in range(covered) if self._kept[i][:1] == b"x"]
+        end = [self._kept[i] for i in range(covered) if isinstance(self._kept[i], End)]
         for _ in range(covered):
             self._kept.popleft()
         self._kept.extendleft(end)
-        self._at = Cursor(generation, len(snapshot))
+        self._at, self._shorthand = Cursor(generation, len(snapshot)), Shorthand()
         if not self._kept:
             self._settled.set()
         logger.info("log begun anew", run=self.run.id, attempt=self.run.attempt, generation=generation)
@@ -144,7 +151,7 @@ class LogWriter:
 
     async def _read_back(self) -> None:
         """Learn what the attempts before this one have shown."""
-        async for record in self._flusher.log.records(self.run.id):
+        async for record in self._flusher.log.records(self.run.id, self._shorthand):
             self.fold.apply(record)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 
 import structlog
+import uvloop
 
 from shared.channels import Inbox
 from shared.logging import configure
@@ -34,7 +35,7 @@ def main() -> int:
         if complaint := unreachable(settings):
             print(complaint, file=sys.stderr)
             return 1
-        asyncio.run(work(settings))
+        uvloop.run(work(settings))
     except (UnusableSettings, UnusableServer, UnusableModel) as reason:
         print(reason, file=sys.stderr)
         return 1

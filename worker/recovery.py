@@ -36,10 +36,10 @@ class Repeats:
     def has(self, event: ThreadStreamEvent) -> bool:
         """Whether a reader has this event already."""
         match event:
-            case ThreadItemAddedEvent(item=item):
-                return item.id in self._settled
             case ThreadItemUpdatedEvent(item_id=item_id):
                 return item_id in self._settled
+            case ThreadItemAddedEvent(item=item):
+                return item.id in self._settled
             case ThreadItemDoneEvent(item=item):
                 before = self._settled.pop(item.id, None)
                 return before is not None and timeless(before) == timeless(json.loads(to_wire(item)))

@@ -20,6 +20,7 @@ from agents.tool_context import ToolContext
 from shared.records import Event
 from shared.simple import frame
 from shared.wire import clean
+from worker import merging
 from worker.current_run import CurrentRun, current_run_or_none
 from worker.journaled_model import JournaledModel
 from worker.journaled_tool import journaled, listening, path_of_task
@@ -113,6 +114,7 @@ def install(*, idle_timeout: float) -> None:
     # Otherwise the SDK sends inputs and outputs of every run to OpenAI.
     set_tracing_disabled(True)
     set_default_agent_runner(RunRunner(idle_timeout=idle_timeout))
+    merging.install()
 
 
 def usage(current: CurrentRun) -> dict[str, int] | None:

@@ -18,7 +18,7 @@ from worker.log_writer import LogWriter
 from worker.narration import Narration
 from worker.recovery import Repeats
 
-_PLAIN = re.compile(r'[^"\\\x00-\x1f\x7f\ud800-\udfff]*')
+_PLAIN = re.compile(r'[^"\\\x00-\x1f\x7f\ud800-\udfff]*').fullmatch
 """An id that stands in JSON as it is: a delta's frame is put together without escaping it."""
 
 
@@ -37,21 +37,24 @@ class Voice:
 
     async def say(self, event: ThreadStreamEvent) -> None:
         """One event of the server's. An error closes what is open first: half an answer never stands as a whole."""
-        if isinstance(event, ErrorEvent):
-            if self._current.failure is not None:
-                return
-            await self.close()
-        elif self.repeats.has(event):
-            self._narration.frames(event)
-            return
         match event:
             case ThreadItemUpdatedEvent(item_id=item_id, update=AssistantMessageContentPartTextDelta() as update) if (
-                _PLAIN.fullmatch(item_id)
+                _PLAIN(item_id)
             ):
-                self._narration.told(item_id, update.delta)
-                self._writer.append(Delta(item_id, update.content_index, json_string(update.delta)))
+                self._delta(event, update)
+            case ErrorEvent():
+                if self._current.failure is None:
+                    await self.close()
+                    self._writer.append(Event(to_wire(event), self._narration.frames(event)))
             case _:
-                self._writer.append(Event(to_wire(event), self._narration.frames(event)))
+                frames = self._narration.frames(event)
+                if not self.repeats.has(event):
+                    self._writer.append(Event(to_wire(event), frames))
+
+    def _delta(self, event: ThreadItemUpdatedEvent, update: AssistantMessageContentPartTextDelta) -> None:
+        self._narration.told(event.item_id, update.delta)
+        if not self.repeats.has(event):
+            self._writer.append(Delta(event.item_id, update.content_index, json_string(update.delta)))
 
     async def close(self) -> None:
         """Close what is open: done if it was stored, removed if it was not."""

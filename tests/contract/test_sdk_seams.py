@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 import agents.run
+import chatkit.agents
 import pytest
 from agents import Agent, RunConfig, RunHooks, Runner
 from agents.items import TResponseStreamEvent
@@ -235,6 +236,17 @@ async def test_an_agents_stream_is_converted_by_the_sdk_from_response_events() -
     types = [event.type async for event in stream_agent_response(context, result)]
     shown = [name for name in types if name != "thread.item.updated"]
     assert shown == ["thread.item.added", "thread.item.done", "thread.item.added", "thread.item.done"]
+
+
+async def test_the_merging_that_we_stand_in_for_is_the_sdks() -> None:
+    source = inspect.getsource(chatkit.agents.stream_agent_response)
+    assert "_merge_generators(result.stream_events(), queue_iterator)" in source
+    spoken = chatkit.agents._AsyncQueueIterator(asyncio.Queue())
+    assert spoken.completed is False
+    spoken.queue.put_nowait(chatkit.agents._QueueCompleteSentinel())
+    assert [event async for event in spoken] == []
+    assert spoken.completed is True
+    assert chatkit.agents._EventWrapper("said").event == "said"  # type: ignore[arg-type]
 
 
 def test_what_chat_completions_models_call_their_messages() -> None:

@@ -35,7 +35,7 @@ class UnfencedLog(EventLog):
         for check in (
             "if tonumber(held[1]) > tonumber(ARGV[1]) then return -1 end\n",
             "if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end\n",
-            "if sequence == first - 1 + #records then return 1 end\n",
+            "if sequence == first - 1 + count then return 1 end\n",
             "if sequence ~= first - 1 then return 0 end\n",
         ):
             assert check in script

@@ -39,7 +39,7 @@ def word(number: int) -> Event:
     return Event(b'{"n":%d}' % number)
 
 
-def bytes_of(*records: Record) -> list[bytes]:
+def bytes_of(*records: Event | End) -> list[bytes]:
     return [encode(record) for record in records]
 
 
@@ -52,7 +52,9 @@ async def begun(log: EventLog, *records: Record, run_id: str = "", generation: i
     return run_id
 
 
-async def append(log: EventLog, run_id: str, at: int, *records: Record, attempt: int = 1, generation: int = 1) -> int:
+async def append(
+    log: EventLog, run_id: str, at: int, *records: Event | End, attempt: int = 1, generation: int = 1
+) -> int:
     """Append after `at`; what came of it."""
     batch = Append(run_id, attempt, Cursor(generation, at), bytes_of(*records), time.time() + 60)
     [result] = await log.append([batch])

@@ -18,9 +18,11 @@ from shared.records import (
     End,
     Event,
     Record,
+    Shorthand,
     decode,
     delta_frame,
     encode,
+    introduced,
 )
 from shared.wire import clean_text, json_string
 from tests.texts import anything
@@ -33,9 +35,42 @@ records = st.one_of(
 )
 
 
-@given(records)
-def test_a_record_comes_out_of_its_bytes_as_it_went_in(record: Record) -> None:
+@given(records.filter(lambda record: not isinstance(record, Delta)))
+def test_a_record_comes_out_of_its_bytes_as_it_went_in(record: Event | End) -> None:
     assert decode(encode(record)) == record
+
+
+few_parts = st.builds(
+    Delta, st.sampled_from(["msg_1", "msg_2", "wf_3"]), st.integers(0, 2), st.sampled_from([b'"a"', b'""'])
+)
+
+
+@given(st.lists(records | few_parts, max_size=30), st.integers(0, 30))
+def test_a_reader_of_all_and_a_reader_from_the_middle_read_the_same(said: list[Record], middle: int) -> None:
+    writer = Shorthand()
+    written = [writer.encode(record) for record in said]
+    assert list(map(Shorthand().decode, written)) == said
+    late = Shorthand()
+    late.learn(introduced(written))
+    assert list(map(late.decode, written[middle:])) == said[middle:]
+
+
+@given(st.lists(few_parts, max_size=20), st.lists(few_parts, max_size=20))
+def test_who_writes_on_where_another_stopped_is_understood_by_the_same_reader(
+    before: list[Record], after: list[Record]
+) -> None:
+    first, second, reader = Shorthand(), Shorthand(), Shorthand()
+    written = [first.encode(record) for record in before]
+    assert [second.decode(data) for data in written] == before
+    written += [second.encode(record) for record in after]
+    assert [reader.decode(data) for data in written] == [*before, *after]
+
+
+def test_a_part_is_introduced_once_and_then_named_by_its_number() -> None:
+    shorthand = Shorthand()
+    assert shorthand.encode(Delta("msg_1", 0, b'"a"')) == b'D1\x1fmsg_1\x1f0\x1f"a"'
+    assert shorthand.encode(Delta("msg_1", 0, b'"b"')) == b'd1\x1f"b"'
+    assert shorthand.encode(Delta("msg_1", 1, b'"c"')) == b'D2\x1fmsg_1\x1f1\x1f"c"'
 
 
 @given(anything)
