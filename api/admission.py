@@ -110,7 +110,7 @@ class Admission:
 
     async def _commit(self, run_id: str, submission: Submission, prelude: Prelude) -> tuple[Run, list[Record] | None]:
         user_id = submission.principal.user_id
-        async with self._database.transaction() as connection:
+        async with self._database.of(user_id).transaction() as connection:
             if submission.idempotency_key and (before := await _recall(connection, submission)):
                 return before, None
             await self._gate.check_user(connection, user_id)

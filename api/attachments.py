@@ -69,12 +69,13 @@ async def _permitted(
     """The attachment's row, for whoever has a good address or owns it. Raises NotFound, and Unauthorized."""
     if "\x00" in attachment_id:
         raise NotFound
-    async with house.database.connection() as connection:
-        if not signature:
-            principal = house.authenticator.principal(authorization)
-            return await attachments.one(connection, principal.user_id, attachment_id)
-        if not house.attachments.rules.urls.allows(method, attachment_id, expires=expires, signature=signature):
-            raise NotFound
+    if not signature:
+        user_id = house.authenticator.principal(authorization).user_id
+        async with house.database.of(user_id).connection() as connection:
+            return await attachments.one(connection, user_id, attachment_id)
+    if not house.attachments.rules.urls.allows(method, attachment_id, expires=expires, signature=signature):
+        raise NotFound
+    async with house.database.across_users.connection() as connection:
         return await attachments.any_one(connection, attachment_id)
 
 

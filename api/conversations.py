@@ -56,7 +56,7 @@ async def list_messages(
 ) -> dict[str, Any]:
     """Its messages in order, hidden context left out."""
     await house.conversations.get(principal.user_id, conversation_id)
-    async with house.database.connection() as connection:
+    async with house.database.of(principal.user_id).connection() as connection:
         page = await messages.page(connection, principal.user_id, conversation_id, limit=clamped(limit), after=after)
     return {"data": [_message(row) for row in page.rows], "has_more": page.has_more, "after": page.after}
 

@@ -29,7 +29,7 @@ class Gate:
         """Raises Unavailable, with a time to come back after, when too many are waiting already."""
         if time.monotonic() - self._looked_at > LOOK_SECONDS:
             self._looked_at = time.monotonic()
-            row = await self._database.one(_WAITING, {"limit": self._max_queued + 1})
+            row = await self._database.across_users.one(_WAITING, {"limit": self._max_queued + 1})
             self._waiting = row["waiting"] if row else 0
         if self._waiting >= self._max_queued:
             raise Unavailable("Too many answers are waiting already.", retry_after=5)

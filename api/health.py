@@ -25,7 +25,9 @@ async def livez() -> dict[str, str]:
 async def readyz(house: CurrentHouse) -> Response:
     """200 when Postgres and Redis answer and a worker has been seen in the last ten seconds; else 503, saying which."""
     postgres, redis, worker = await asyncio.gather(
-        _holds(house.database.one("SELECT 1 AS one", {})), _holds(house.queue.ping()), _holds(house.queue.worker_seen())
+        _holds(house.database.across_users.one("SELECT 1 AS one", {})),
+        _holds(house.queue.ping()),
+        _holds(house.queue.worker_seen()),
     )
     checks = {"postgres": postgres, "redis": redis, "worker": worker}
     return JSONResponse(checks, status_code=200 if all(checks.values()) else 503)

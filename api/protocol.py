@@ -82,7 +82,7 @@ class Protocol:
         await self._attachments.forget(attached)
 
     async def _items(self, user_id: str, thread_id: str, limit: int, after: str | None, order: str) -> Json:
-        async with self._database.connection() as connection:
+        async with self._database.of(user_id).connection() as connection:
             page = await messages.page(connection, user_id, thread_id, limit=limit, after=after, order=order)
         items = [self._attachments.renewed(messages.visible(row["item"])) for row in page.rows]
         return page_json(items, page.has_more, page.after)

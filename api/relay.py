@@ -72,7 +72,7 @@ class Relay:
         """What the run has stored, as done events without ids, and its end: the log is gone."""
         rows = []
         if run.conversation_id is not None:
-            async with self.database.connection() as connection:
+            async with self.database.of(run.user_id).connection() as connection:
                 rows = await messages.of_run(connection, run.user_id, run.conversation_id, run.id)
         stored = reading.stored([messages.visible(row["item"]) for row in rows])
         return stored + ending(run, standing.status, reading.dialect)

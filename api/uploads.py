@@ -42,7 +42,7 @@ class Attachments:
     async def create(self, user_id: str, params: AttachmentCreateParams) -> Json:
         """`attachments.create`: the first of two steps. Raises Invalid and TooLarge."""
         made = self.rules.make(params.name, params.mime_type, size=params.size, uploaded=False)
-        async with self._database.connection() as connection:
+        async with self._database.of(user_id).connection() as connection:
             await attachments.save(connection, user_id, made, size=params.size, uploaded=False)
         return _json(made)
 
@@ -54,7 +54,7 @@ class Attachments:
         if size != row["size"]:
             await self.files.delete(attachment_id)
             raise Invalid("The file is not of the size that was announced.")
-        async with self._database.connection() as connection:
+        async with self._database.of(row["user_id"]).connection() as connection:
             stored: Json = (await attachments.uploaded(connection, attachment_id))["attachment"]
         return stored
 
@@ -63,19 +63,19 @@ class Attachments:
         made = self.rules.make(part.name, part.mime_type, size=None, uploaded=True)
         body = checked(part.chunks(), made.mime_type, limit=self.rules.max_bytes)
         size = await self.files.save(made.id, body)
-        async with self._database.connection() as connection:
+        async with self._database.of(user_id).connection() as connection:
             await attachments.save(connection, user_id, made, size=size)
         return _json(made)
 
     async def delete(self, user_id: str, attachment_id: str) -> None:
         """`attachments.delete`: the row first, so that nobody finds a row without its bytes. Raises NotFound."""
-        async with self._database.connection() as connection:
+        async with self._database.of(user_id).connection() as connection:
             await attachments.delete(connection, user_id, attachment_id)
         await self.files.delete(attachment_id)
 
     async def of_conversation(self, user_id: str, conversation_id: str) -> list[str]:
         """The ids of what is attached in it."""
-        async with self._database.connection() as connection:
+        async with self._database.of(user_id).connection() as connection:
             return await attachments.of_conversation(connection, user_id, conversation_id)
 
     async def forget(self, attachment_ids: list[str]) -> None:

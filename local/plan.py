@@ -25,9 +25,12 @@ def plan(settings: LocalSettings) -> Plan:
 
 
 def environment(
-    settings: LocalSettings, *, port: int, database_url: str, redis_url: str, secret: str
+    settings: LocalSettings, *, port: int, database_url: str, owner_url: str | None, redis_url: str, secret: str
 ) -> Mapping[str, str]:
-    """Ours, and what the programs must be told; a name set here wins over the same name in .env."""
+    """Ours, and what the programs must be told; a name set here wins over the same name in .env.
+
+    `owner_url` is the embedded Postgres for the migrations; None where it is somebody else's.
+    """
     told = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
@@ -41,8 +44,8 @@ def environment(
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }
-    if settings.database_url is None:
-        told["MIGRATIONS_DATABASE_URL"] = database_url  # else one meant for another database might be found
+    if owner_url is not None:
+        told["MIGRATIONS_DATABASE_URL"] = owner_url  # else one meant for another database might be found
     if settings.redis_url is None:
         told["EVENTS_REDIS_URL"] = redis_url
     if settings.example is not None:

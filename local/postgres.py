@@ -9,12 +9,19 @@ import subprocess
 from tempfile import TemporaryFile
 from typing import ClassVar
 
+import psycopg
+
 from local.errors import CannotRun
 from local.process import Child
 from local.server import Server
 from local.wheels import find_binary
 
 DATABASE = "chatkit"
+OWNER = "postgres"
+APPLICATION = "chatkit_app"
+_MAKE_ROLE = f"""
+DO $$ BEGIN CREATE ROLE {APPLICATION} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$
+"""
 _NAMESPACE = ("unshare", "-U", "--map-user=65534", "--map-group=65534")
 _NO_NAMESPACE = (
     "Postgres runs neither as root nor as a user without a name, and this machine offers no user namespace to hide "
@@ -31,7 +38,22 @@ class Postgres(Server):
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@/{DATABASE}?host={self.socket_dir}"
+        """As the owner of everything, whom no row-level security holds: for migrations."""
+        return self._url(OWNER)
+
+    @property
+    def application_url(self) -> str:
+        """As the role that the programs have: it sees what row-level security lets it see."""
+        return self._url(APPLICATION)
+
+    def start(self) -> None:
+        super().start()
+        # At every start: a directory from before this role has none.
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(_MAKE_ROLE)
+
+    def _url(self, role: str) -> str:
+        return f"postgresql://{role}@/{DATABASE}?host={self.socket_dir}"
 
     def _prepare(self) -> None:
         if not _is_ordinary_user():
@@ -50,7 +72,7 @@ class Postgres(Server):
         shutil.rmtree(fresh, ignore_errors=True)
         _run(
             [
-                *(*_binary("initdb"), "-D", str(fresh), "-U", "postgres", "-A", "trust", "-E", "UTF8"),
+                *(*_binary("initdb"), "-D", str(fresh), "-U", OWNER, "-A", "trust", "-E", "UTF8"),
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
                 *(() if self.durable else ("--no-sync",)),
             ]

@@ -42,7 +42,8 @@ class System:
         env = environment(
             settings,
             port=self._port,
-            database_url=settings.database_url or postgres.url,
+            database_url=settings.database_url or postgres.application_url,
+            owner_url=None if settings.database_url else postgres.url,
             redis_url=settings.redis_url or redis.url,
             secret=self._secret(data_dir),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatkit.types import Attachment, AttachmentUploadDescriptor, FileAttachment, ImageAttachment
+from psycopg import errors
 from psycopg.types.json import Jsonb
 from pydantic import AnyUrl
 
@@ -102,7 +103,12 @@ async def save(
         "attachment": Jsonb(stored),
         "uploaded": uploaded,
     }
-    if (await connection.execute(_SAVE, parameters)).rowcount == 0:
+    try:
+        saved = (await connection.execute(_SAVE, parameters)).rowcount
+    except errors.InsufficientPrivilege:
+        # The row that has this id is one that its user may not even see.
+        raise NotFound from None
+    if not saved:
         raise NotFound
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 
 from shared.database import Connection, Database, Row
@@ -51,11 +51,11 @@ class Conversations:
     async def get(self, user_id: str, conversation_id: str) -> Row:
         """The conversation's row."""
         query = "SELECT * FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s"
-        return _found(await self._database.one(query, {"id": conversation_id, "user_id": user_id}))
+        return _found(await self._database.of(user_id).one(query, {"id": conversation_id, "user_id": user_id}))
 
     async def get_with_runs(self, user_id: str, conversation_id: str) -> Row:
         """The row with `active_run` and `last_run` (id, kind, status), null where there is none."""
-        return _found(await self._database.one(_WITH_RUNS, {"id": conversation_id, "user_id": user_id}))
+        return _found(await self._database.of(user_id).one(_WITH_RUNS, {"id": conversation_id, "user_id": user_id}))
 
     async def page(
         self, user_id: str, *, limit: int, after: str | None = None, order: str = "desc", q: str | None = None
@@ -68,7 +68,7 @@ class Conversations:
         query = _LIST.format(comparison="<" if descending else ">", direction="DESC" if descending else "ASC")
         pattern = f"%{_literal(q)}%" if q else None
         parameters = {"user_id": user_id, "after": after, "q": pattern, "limit": limit + 1}
-        rows = await self._database.all(query, parameters)
+        rows = await self._database.of(user_id).all(query, parameters)
         return rows[:limit], len(rows) > limit
 
     async def rename(self, user_id: str, conversation_id: str, title: str) -> Row:
@@ -77,12 +77,14 @@ class Conversations:
             UPDATE conversations SET title = %(title)s, updated_at = clock_timestamp()
             WHERE id = %(id)s AND user_id = %(user_id)s RETURNING *
         """
-        return _found(await self._database.one(query, {"id": conversation_id, "user_id": user_id, "title": title}))
+        return _found(
+            await self._database.of(user_id).one(query, {"id": conversation_id, "user_id": user_id, "title": title})
+        )
 
     async def delete(self, user_id: str, conversation_id: str) -> None:
         """Delete it with its messages, runs, journals, attachments' rows and feedback."""
         parameters = {"id": conversation_id, "user_id": user_id}
-        async with self._database.transaction() as connection:
+        async with self._database.of(user_id).transaction() as connection:
             # Runs first, as a worker's write locks them: the other way round the two could wait for one another.
             await connection.execute(_LOCK_RUNS, parameters)
             if not (await connection.execute(_DELETE, parameters)).rowcount:
@@ -114,7 +116,12 @@ async def save_fields(connection: Connection, writer: Writer, conversation_id: s
         sets=sets,
     )
     keys = {"run_id": writer.run_id, "attempt": writer.attempt, "user_id": writer.user_id, "id": conversation_id}
-    if (await connection.execute(statement, {**values, **keys})).rowcount == 0:
+    try:
+        saved = (await connection.execute(statement, {**values, **keys})).rowcount
+    except errors.InsufficientPrivilege:
+        # The conversation that has this id is one that the writer may not even see.
+        raise StaleAttempt(writer.run_id) from None
+    if not saved:
         raise StaleAttempt(writer.run_id)
 
 

@@ -1,22 +1,50 @@
-"""The pool of Postgres connections, and what it means when Postgres is away.
+"""The pool of Postgres connections, whose rows a statement sees, and what it means when Postgres is away.
 
-SQL is written out where it is used; the pool's connections commit each statement by themselves, and
-several statements that belong together say so with `transaction()`.
+There are two doors and no other way in: `of(user_id)` sees that user's rows, `across_users` everybody's. Postgres
+itself keeps them apart (row-level security, migration 0002), so a statement that forgets its owner still reaches
+no other user's row. SQL is written out where it is used; each statement commits by itself, and several that
+belong together say so with `transaction()`.
+
+Whose rows are seen is set for one transaction and never for the session, so a pooler in transaction mode may
+stand between: a statement and its setting travel as one pipeline, in one round trip, and are one transaction.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Self
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow, dict_row
+from psycopg.rows import Row as AnyRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-Connection = AsyncConnection[DictRow]
 Row = DictRow
+Setting = tuple[str, str]
 
 AWAY = (OperationalError, PoolTimeout)
 """What a caller catches where Postgres being away has an answer."""
+
+_EVERYBODY: Setting = ("chatkit.scope", "all")
+_SET = "SELECT set_config(%s, %s, true)"
+
+
+class Connection(AsyncConnection[DictRow]):
+    """A connection whose statements say whose rows they see; in a transaction that has been said at its beginning."""
+
+    setting: Setting | None = None
+
+
+class _Cursor(AsyncCursor[AnyRow]):
+    async def execute(
+        self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> Self:
+        connection = self.connection
+        if not isinstance(connection, Connection) or connection.setting is None:
+            return await super().execute(query, params, prepare=prepare, binary=binary)
+        async with connection.pipeline():
+            await AsyncCursor(connection).execute(_SET, connection.setting)
+            await super().execute(query, params, prepare=prepare, binary=binary)
+        return self
 
 
 def psycopg_url(url: str) -> str:
@@ -35,9 +63,11 @@ class Database:
             timeout=timeout,
             open=False,
             reconnect_timeout=2.0,
-            connection_class=AsyncConnection,
-            kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 5},
+            connection_class=Connection,
+            kwargs={"autocommit": True, "row_factory": dict_row, "cursor_factory": _Cursor, "connect_timeout": 5},
         )
+        self.across_users = Scope(self, _EVERYBODY)
+        """For statements that are of no one user: claims, renewals, sweeping. Wherever a user is known: `of`."""
 
     async def __aenter__(self) -> "Database":
         await self._pool.open()
@@ -46,16 +76,37 @@ class Database:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.close()
 
+    def of(self, user_id: str) -> "Scope":
+        """What this user may see and change."""
+        return Scope(self, ("chatkit.user_id", user_id))
+
+    def _lend(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection; what it has begun is committed at the end, rolled back on any exception."""
+        return self._pool.connection()
+
+
+class Scope:
+    """Somebody's rows, or everybody's."""
+
+    __slots__ = ("_database", "_setting")
+
+    def __init__(self, database: Database, setting: Setting) -> None:
+        self._database, self._setting = database, setting
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for single statements, each its own transaction. Raises one of `AWAY`."""
-        async with self._pool.connection() as connection:
+        async with self._database._lend() as connection:
+            connection.setting = self._setting
             yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in one transaction: committed at the end, rolled back on any exception."""
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._database._lend() as connection:
+            connection.setting = None
+            # Bound by the client, because only the simple protocol takes two statements in one round trip.
+            await AsyncClientCursor(connection).execute(f"BEGIN; {_SET}", self._setting)
             yield connection
 
     async def one(self, sql: str, parameters: dict[str, Any]) -> Row | None:

@@ -21,7 +21,7 @@ async def closing_events(database: Database, run: Run, fold: Fold) -> list[Event
     open_ids = fold.open_ids()
     if not open_ids or run.conversation_id is None:
         return []
-    async with database.connection() as connection:
+    async with database.of(run.user_id).connection() as connection:
         rows = await messages.some(connection, run.user_id, run.conversation_id, open_ids)
     stored = {row["id"]: row["item"] for row in rows}
     return [

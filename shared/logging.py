@@ -8,7 +8,7 @@ import structlog
 
 from shared.settings import Settings
 
-QUIET = ("arq", "chatkit", "httpx", "httpcore", "LiteLLM", "openai", "openai.agents", "psycopg.pool", "uvicorn.access")
+QUIET = ("arq", "chatkit", "httpx", "httpcore", "LiteLLM", "openai", "openai.agents", "psycopg", "uvicorn.access")
 """Libraries that log arguments, contents or exceptions: what they have to say we say ourselves."""
 
 

@@ -16,7 +16,7 @@ from psycopg import errors
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from shared.database import Connection, Database, Row
+from shared.database import Connection, Database, Row, Scope
 from shared.errors import ConversationBusy, NotClaimable, NotFound, StaleAttempt
 from shared.tables import Run
 
@@ -129,26 +129,27 @@ class Runs:
     async def get(self, user_id: str, run_id: str) -> Run:
         """A user's run. Raises NotFound."""
         sql = "SELECT * FROM runs WHERE id = %(id)s AND user_id = %(user_id)s"
-        run = await self._one(sql, {"id": run_id, "user_id": user_id})
+        run = await _one(self._database.of(user_id), sql, {"id": run_id, "user_id": user_id})
         if run is None:
             raise NotFound
         return run
 
     async def standings(self, run_ids: list[str]) -> dict[str, Standing]:
         """How each of these runs stands; one that is gone is absent."""
-        rows = await self._database.all(_STANDINGS, {"ids": run_ids})
+        rows = await self._database.across_users.all(_STANDINGS, {"ids": run_ids})
         return {row["id"]: _standing(row) for row in rows}
 
     async def claim(self, run_id: str, owner: str) -> Run:
         """Take a queued run: the next attempt is the caller's. Raises NotClaimable."""
-        run = await self._one(_CLAIM, {"id": run_id, "owner": owner, "lease": LEASE_SECONDS})
+        parameters = {"id": run_id, "owner": owner, "lease": LEASE_SECONDS}
+        run = await _one(self._database.across_users, _CLAIM, parameters)
         if run is None:
             raise NotClaimable(run_id)
         return run
 
     async def next_of(self, user_id: str) -> str | None:
         """The user's next waiting run that was not rung for yet, now to be rung for."""
-        row = await self._database.one(_NEXT, {"user_id": user_id})
+        row = await self._database.of(user_id).one(_NEXT, {"user_id": user_id})
         return row["id"] if row else None
 
     async def finish(
@@ -164,22 +165,23 @@ class Runs:
         parameters = {"id": run.id, "attempt": run.attempt, "status": status}
         parts = {"usage": usage, "error": error, "result": result}
         wrapped = {name: Jsonb(value) if value is not None else None for name, value in parts.items()}
-        return await self._database.run(_FINISH, {**parameters, **wrapped}) == 1
+        return await self._database.of(run.user_id).run(_FINISH, {**parameters, **wrapped}) == 1
 
     async def hand_over(self, run: Run) -> bool:
         """Give the run back to the queue; False if this attempt no longer holds it."""
-        return await self._database.run(_HAND_OVER, {"id": run.id, "attempt": run.attempt}) == 1
+        return await self._database.of(run.user_id).run(_HAND_OVER, {"id": run.id, "attempt": run.attempt}) == 1
 
     async def next_generation(self, run: Run) -> int:
         """The number of a new life of the run's log; only the attempt that holds the run gets one."""
-        row = await self._database.one(_NEXT_GENERATION, {"id": run.id, "attempt": run.attempt})
+        parameters = {"id": run.id, "attempt": run.attempt}
+        row = await self._database.of(run.user_id).one(_NEXT_GENERATION, parameters)
         if row is None:
             raise StaleAttempt(run.id)
         return int(row["generation"])
 
     async def request_cancel(self, user_id: str, run_id: str) -> Run:
         """Ask for the run's end: a queued run ends here, a running one through its worker. Raises NotFound."""
-        run = await self._one(_CANCEL, {"id": run_id, "user_id": user_id})
+        run = await _one(self._database.of(user_id), _CANCEL, {"id": run_id, "user_id": user_id})
         return run or await self.get(user_id, run_id)
 
     async def active(self, user_id: str, conversation_id: str) -> str | None:
@@ -188,12 +190,8 @@ class Runs:
             SELECT id FROM runs WHERE conversation_id = %(id)s AND user_id = %(user_id)s
             AND status IN ('queued', 'running') AND kind <> 'call'
         """
-        row = await self._database.one(sql, {"id": conversation_id, "user_id": user_id})
+        row = await self._database.of(user_id).one(sql, {"id": conversation_id, "user_id": user_id})
         return row["id"] if row else None
-
-    async def _one(self, sql: str, parameters: dict[str, Any]) -> Run | None:
-        async with self._database.connection() as connection:
-            return await (await connection.cursor(row_factory=class_row(Run)).execute(sql, parameters)).fetchone()
 
 
 async def insert(
@@ -216,6 +214,11 @@ async def insert(
     run = await cursor.fetchone()
     assert run is not None
     return run
+
+
+async def _one(scope: Scope, sql: str, parameters: dict[str, Any]) -> Run | None:
+    async with scope.connection() as connection:
+        return await (await connection.cursor(row_factory=class_row(Run)).execute(sql, parameters)).fetchone()
 
 
 def _standing(row: Row) -> Standing:

@@ -22,7 +22,7 @@ def public(row: Row) -> dict[str, Any]:
 async def of_user(database: Database, user_id: str) -> list[Row]:
     """The user's tasks in the order of their making."""
     query = "SELECT * FROM tasks WHERE user_id = %(user_id)s ORDER BY created_at, id LIMIT %(limit)s"
-    return await database.all(query, {"user_id": user_id, "limit": MAX_TASKS})
+    return await database.of(user_id).all(query, {"user_id": user_id, "limit": MAX_TASKS})
 
 
 async def add(connection: Connection, user_id: str, title: str) -> Row:

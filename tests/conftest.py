@@ -19,7 +19,7 @@ from shared.redis import connect
 from shared.runs import Runs
 from tests.chromium import CHROMIUM, MISSING
 from tests.contract.houses import houses
-from tests.house import House, Servers, house_of
+from tests.house import House, Servers, as_application, house_of
 
 QUIET = 3600.0
 """Seconds: the event log's safety net never comes in a test, so what arrives came by the mechanism itself."""
@@ -80,10 +80,19 @@ def _emptied(servers: Servers) -> Iterator[tuple[str, psycopg.Connection]]:
 
 @pytest.fixture
 def database_url(_emptied: tuple[str, psycopg.Connection]) -> str:
-    """An empty, migrated database: emptied for each test, which is fifty times as quick as a new one."""
+    """An empty, migrated database, in the role that our processes have.
+
+    It is emptied for each test, which is fifty times as quick as a new one.
+    """
     url, connection = _emptied
     connection.execute("; ".join(f"DELETE FROM {table}" for table in ("conversations", "runs", "tasks", "attachments")))
-    return url
+    return as_application(url)
+
+
+@pytest.fixture
+def owner(_emptied: tuple[str, psycopg.Connection], database_url: str) -> psycopg.Connection:
+    """A connection to it of its tables' owner, whom no policy holds."""
+    return _emptied[1]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import httpx
 import jwt
 import psycopg
 
-from local.postgres import Postgres
+from local.postgres import APPLICATION, OWNER, Postgres
 from local.process import Child
 from local.redis import Redis
 
@@ -46,7 +46,7 @@ class Servers:
     _made: int = 0
 
     def new_database(self) -> str:
-        """The URL of an empty, migrated database."""
+        """The URL of an empty, migrated database, as its owner."""
         self._made += 1
         name = f"test_{os.getpid()}_{self._made}"
         base, _, query = self.postgres.url.partition("?")
@@ -59,9 +59,15 @@ class Servers:
 
 
 def migrate(database_url: str, target: str = "head") -> None:
-    """Bring the database to this migration."""
+    """Bring the owner's database to this migration."""
     command = [sys.executable, "-m", "alembic", "upgrade", target]
-    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "DATABASE_URL": database_url})
+    urls = {"MIGRATIONS_DATABASE_URL": database_url, "DATABASE_URL": as_application(database_url)}
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, **urls})
+
+
+def as_application(database_url: str) -> str:
+    """The same database in the role that our processes have: under row-level security."""
+    return database_url.replace(f"//{OWNER}@", f"//{APPLICATION}@", 1)
 
 
 @dataclass
@@ -158,7 +164,7 @@ class House:
         return httpx.Client(base_url=self.urls[api], headers=bearer(user), timeout=PATIENCE)
 
     def sql(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
-        """Rows straight from the database."""
+        """Rows straight from the database, whosever they are."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
@@ -166,7 +172,7 @@ class House:
     def _process(self, arguments: list[str], name: str, env: dict[str, str]) -> Process:
         environment = {
             **{key: value for key, value in os.environ.items() if not key.endswith(("_API_KEY", "_URL"))},
-            "DATABASE_URL": self.database_url,
+            "DATABASE_URL": as_application(self.database_url),
             "REDIS_URL": self.redis_url,
             "BETTER_AUTH_SECRET": SECRET,
             "DEV_TOKEN": "1",

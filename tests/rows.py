@@ -29,7 +29,7 @@ async def queued(
 ) -> Run:
     """A run that waits for a worker; in a conversation of its own unless one is named."""
     run_id, message = new_id("run"), user_message(text, conversation_id or new_id("thr"))
-    async with database.transaction() as connection:
+    async with database.across_users.transaction() as connection:
         if conversation_id is None:
             await conversations.insert(connection, user_id, message.thread_id)
         run = await runs.insert(
@@ -53,7 +53,7 @@ async def claimed(database: Database, text: str = "hello", **how: Any) -> Run:
 
 async def requeued(database: Database, run: Run) -> None:
     """Back in the queue, as the sweeper puts it there when the lease has lapsed."""
-    await database.run("UPDATE runs SET status = 'queued', owner = NULL WHERE id = %(id)s", {"id": run.id})
+    await database.across_users.run("UPDATE runs SET status = 'queued', owner = NULL WHERE id = %(id)s", {"id": run.id})
 
 
 async def superseded(database: Database, run: Run) -> Run:
@@ -64,7 +64,7 @@ async def superseded(database: Database, run: Run) -> Run:
 
 async def row_of(database: Database, run: Run) -> Row:
     """The run's record as it is now."""
-    row = await database.one("SELECT * FROM runs WHERE id = %(id)s", {"id": run.id})
+    row = await database.across_users.one("SELECT * FROM runs WHERE id = %(id)s", {"id": run.id})
     assert row is not None
     return row
 
@@ -72,12 +72,12 @@ async def row_of(database: Database, run: Run) -> Row:
 async def stored(database: Database, run: Run) -> list[Row]:
     """All messages of the run's conversation, in order."""
     sql = "SELECT * FROM messages WHERE conversation_id = %(id)s ORDER BY position"
-    return await database.all(sql, {"id": run.conversation_id})
+    return await database.across_users.all(sql, {"id": run.conversation_id})
 
 
 async def save(database: Database, run: Run, item: AssistantMessageItem | UserMessageItem) -> None:
     """Store the item in the name of the run's attempt. Raises StaleAttempt."""
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         assert run.conversation_id is not None
         await messages.save(connection, writer_of(run), run.conversation_id, to_stored(item))
 

@@ -9,7 +9,7 @@ from chatkit.types import Attachment, AttachmentCreateParams
 
 from shared import attachments
 from shared.attachments import AttachmentRules
-from shared.database import Database
+from shared.database import Database, Row
 from shared.errors import NotFound, NotOffered
 from shared.files import Files
 from shared.ids import new_id
@@ -38,8 +38,9 @@ class OwnAttachments(AttachmentStore[Any]):
         if self._rules is None:
             raise NotOffered
         made = self._rules.make(input.name, input.mime_type, size=input.size, uploaded=False)
-        async with self._database.connection() as connection:
-            await attachments.save(connection, current_run().run.user_id, made, size=input.size, uploaded=False)
+        user_id = current_run().run.user_id
+        async with self._database.of(user_id).connection() as connection:
+            await attachments.save(connection, user_id, made, size=input.size, uploaded=False)
         return made
 
     async def delete_attachment(self, attachment_id: str, context: Any) -> None:
@@ -48,8 +49,7 @@ class OwnAttachments(AttachmentStore[Any]):
     async def read(self, attachment_id: str, context: Any) -> bytes:
         """The bytes, for a server that converts attachments itself. Raises the SDK's NotFoundError."""
         try:
-            async with self._database.connection() as connection:
-                await attachments.one(connection, current_run().run.user_id, attachment_id)
+            await self._row(attachment_id)
             return b"".join([chunk async for chunk in self._files.read(attachment_id)])
         except NotFound:
             raise NotFoundError from None
@@ -74,8 +74,7 @@ class OwnAttachments(AttachmentStore[Any]):
         """The part with its data, and the data's size."""
         attachment_id = _reference(part) or ""
         try:
-            async with self._database.connection() as connection:
-                row = await attachments.one(connection, current_run().run.user_id, attachment_id)
+            row = await self._row(attachment_id)
             if row["size"] > room:
                 return _note(f"The file {row['name']} is not shown here: there is no room for it."), 0
             data = b"".join([chunk async for chunk in self._files.read(attachment_id)])
@@ -85,6 +84,11 @@ class OwnAttachments(AttachmentStore[Any]):
             return _note(f'<file name="{row["name"]}">\n{data.decode(errors="replace")}\n</file>'), len(data)
         url = f"data:{row['mime_type']};base64,{base64.b64encode(data).decode()}"
         return {**part, ("image_url" if part["type"] == "input_image" else "file_data"): url}, len(data)
+
+    async def _row(self, attachment_id: str) -> Row:
+        user_id = current_run().run.user_id
+        async with self._database.of(user_id).connection() as connection:
+            return await attachments.one(connection, user_id, attachment_id)
 
 
 def referring(attachment: Attachment) -> dict[str, Any]:

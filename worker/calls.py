@@ -70,7 +70,7 @@ async def execute_call(room: Room, attempt: Attempt) -> None:
         await room.queue.enqueue(run.id)
     elif await room.runs.finish(run, outcome.status, result=outcome.result, error=outcome.error):
         attempt.finished = True
-        await room.database.run(_FORGET_AUDIO, {"id": run.id})
+        await room.database.of(run.user_id).run(_FORGET_AUDIO, {"id": run.id})
         with suppress(*REDIS_AWAY):
             await room.log.seal(run.id, [End(outcome.status)])
 

@@ -31,7 +31,7 @@ class Collector:
 
     async def collect(self) -> None:
         """One round. A file is looked at only once it is old: a younger one may be about to get its row."""
-        async with self._database.connection() as connection:
+        async with self._database.across_users.connection() as connection:
             forgotten = await attachments.forget_unbound(connection, seconds=self._unbound_seconds)
             old = await self._files.older_than(self._unbound_seconds)
             orphans = await attachments.without_row(connection, old) if old else []

@@ -139,7 +139,7 @@ class ConversationStore(Store[Any]):
     @asynccontextmanager
     async def _using(self, *, write: bool = False) -> AsyncIterator[tuple[CurrentRun, Connection]]:
         with _ours(write=write) as current:
-            async with self._database.connection() as connection:
+            async with self._database.of(current.run.user_id).connection() as connection:
                 yield current, connection
 
 

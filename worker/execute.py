@@ -168,7 +168,7 @@ async def _prelude(room: Room, run: Run) -> list[Record]:
     created = run.request.get("created")
     events: list[Record] = [Event(created.encode())] if created else []
     assert run.conversation_id is not None
-    async with room.database.connection() as connection:
+    async with room.database.of(run.user_id).connection() as connection:
         rows = await messages.of_run(connection, run.user_id, run.conversation_id, run.id, attempt=0)
         if replaced := run.request.get("replaced_id"):
             rows += await messages.some(connection, run.user_id, run.conversation_id, [replaced])

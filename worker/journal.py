@@ -67,7 +67,7 @@ class Journal:
     """One attempt's view of its run's journal. A failure of Postgres or of the fence is kept in the current run."""
 
     def __init__(self, database: Database, current: CurrentRun) -> None:
-        self._database, self._current = database, current
+        self._own, self._current = database.of(current.run.user_id), current
         self._steps: dict[tuple[str, int], Row] = {}
         self._calls: dict[tuple[str, int, int], Row] = {}
         self._places: dict[tuple[str, str], tuple[int, int]] = {}
@@ -76,8 +76,8 @@ class Journal:
     async def load(self) -> None:
         """Read what earlier attempts have recorded."""
         run: Run = self._current.run
-        steps = await self._database.all("SELECT * FROM run_steps WHERE run_id = %(id)s", {"id": run.id})
-        calls = await self._database.all("SELECT * FROM tool_calls WHERE run_id = %(id)s", {"id": run.id})
+        steps = await self._own.all("SELECT * FROM run_steps WHERE run_id = %(id)s", {"id": run.id})
+        calls = await self._own.all("SELECT * FROM tool_calls WHERE run_id = %(id)s", {"id": run.id})
         self._steps = {(row["path"], row["n"]): row for row in steps}
         self._calls = {(row["path"], row["n"], row["index"]): row for row in calls}
 
@@ -117,7 +117,7 @@ class Journal:
         """Commit that the tool is about to run; False if a Stop was asked for. Raises StaleAttempt."""
         parameters = {"path": place.path, "n": place.n, "index": place.index, "name": name, "key": place.key}
         with self._kept():
-            row = await self._database.one(_BEGIN, {**self._fence(), **parameters})
+            row = await self._own.one(_BEGIN, {**self._fence(), **parameters})
             if row is None or not row["held"]:
                 raise StaleAttempt(place.run_id)
         return bool(row["begun"])
@@ -136,7 +136,7 @@ class Journal:
 
     async def _write(self, query: str, **parameters: Any) -> None:
         with self._kept():
-            if await self._database.run(query, {**self._fence(), **parameters}) == 0:
+            if await self._own.run(query, {**self._fence(), **parameters}) == 0:
                 raise StaleAttempt(self._current.run.id)
 
     def _fence(self) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Leases:
         attempts = {attempt.run.id: attempt for attempt in self._slots.attempts}
         numbers = [attempt.run.attempt for attempt in attempts.values()]
         parameters = {"lease": LEASE_SECONDS, "ids": list(attempts), "attempts": numbers}
-        rows = {row["id"]: row["cancelled"] for row in await self._database.all(_RENEW, parameters)}
+        rows = {row["id"]: row["cancelled"] for row in await self._database.across_users.all(_RENEW, parameters)}
         for run_id, attempt in attempts.items():
             if run_id not in rows:
                 attempt.stop(StopReason.LEASE_LOST)

@@ -63,13 +63,14 @@ class Repeats:
 async def recover(database: Database, current: CurrentRun, writer: LogWriter) -> Repeats:
     """Retract what cannot stand, and say what can. Raises StaleAttempt, and what Postgres raises."""
     run, fold = current.run, writer.fold
+    own = database.of(run.user_id)
     everything = current.journal.empty
-    async with database.connection() as connection:
+    async with own.connection() as connection:
         shown = await messages.some(connection, run.user_id, run.conversation_id or "", fold.ids())
     others = {row["id"] for row in shown if row["run_id"] != run.id or row["attempt"] == 0}
     mine = [item_id for item_id in fold.ids() if item_id not in others]
     doubtful = [item_id for item_id in mine if everything or fold.is_open(item_id)]
-    async with database.connection() as connection:
+    async with own.connection() as connection:
         stored = await messages.delete_earlier(connection, current.writer, None if everything else doubtful)
     for item_id in {**dict.fromkeys(doubtful), **dict.fromkeys(stored)}:
         current.retracted.add(item_id)
@@ -80,7 +81,7 @@ async def recover(database: Database, current: CurrentRun, writer: LogWriter) ->
 
 async def forget_leftovers(database: Database, current: CurrentRun, writer: LogWriter) -> None:
     """Take back what earlier attempts left and this one, now complete, has not said again."""
-    async with database.connection() as connection:
+    async with database.of(current.run.user_id).connection() as connection:
         for item_id in await messages.delete_earlier(connection, current.writer, None):
             if writer.fold.shows(item_id):
                 writer.append(retraction(writer.fold, item_id))

@@ -80,17 +80,17 @@ class Sweeper:
         for run in await self._ended():
             logger.warning("run ended by the sweeper", run=run.id, status=run.status, crashes=run.crashes)
             await end_log(self._log, self._database, run)
-        taken = await self._database.all(_TAKE_BACK, {"limit": LIMIT})
+        taken = await self._database.across_users.all(_TAKE_BACK, {"limit": LIMIT})
         for row in taken:
             logger.warning("run taken back", run=row["id"])
         # A ring that cannot be heard must not count, or the next one would wait all the longer.
         await self._queue.ping()
-        waiting = await self._database.all(_RING_AGAIN, {"limit": LIMIT})
+        waiting = await self._database.across_users.all(_RING_AGAIN, {"limit": LIMIT})
         for row in (*taken, *waiting):
             await self._queue.enqueue(row["id"])
 
     async def _ended(self) -> list[Run]:
-        async with self._database.connection() as connection:
+        async with self._database.across_users.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Run))
             await cursor.execute(_END, {"crashes": CRASHES, "limit": LIMIT})
             return await cursor.fetchall()

@@ -51,9 +51,10 @@ class Turns:
         """The turns before this run's, oldest first; whole turns are left out from the oldest past the budget."""
         run = current_run().run
         scope = {"conversation_id": run.conversation_id, "user_id": run.user_id, "run_id": run.id}
-        rows = await self._database.all(_MESSAGES, {**scope, "limit": MAX_MESSAGES})
+        own = self._database.of(run.user_id)
+        rows = await own.all(_MESSAGES, {**scope, "limit": MAX_MESSAGES})
         run_ids = list({row["run_id"] for row in rows if row["run_id"]})
-        found = await self._database.all(_TURNS, {**scope, "run_ids": run_ids}) if run_ids else []
+        found = await own.all(_TURNS, {**scope, "run_ids": run_ids}) if run_ids else []
         kept = {row["run_id"]: row["items"] for row in found}
         turns: list[list[Any]] = []
         left = self._characters
@@ -69,7 +70,7 @@ class Turns:
         """Keep this run's items: its input and everything the agent made of it. Raises StaleAttempt."""
         current = current_run()
         writer = current.writer
-        saved = await self._database.run(
+        saved = await self._database.of(writer.user_id).run(
             _SAVE,
             {
                 "run_id": writer.run_id,

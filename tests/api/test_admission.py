@@ -56,7 +56,7 @@ def by(user: str = "ann", body: bytes = b"{}", **how: Any) -> Submission:
 
 
 async def count(database: Database, table: str) -> int:
-    row = await database.one(f"SELECT count(*) AS n FROM {table}", {})
+    row = await database.across_users.one(f"SELECT count(*) AS n FROM {table}", {})
     assert row is not None
     return int(row["n"])
 
@@ -126,7 +126,7 @@ async def test_the_same_key_with_another_body_is_refused(admission: Admission, d
 async def test_a_key_is_its_users_own_and_good_for_a_day(admission: Admission, database: Database) -> None:
     first = await admission.admit(by(idempotency_key="k"), first_message(said("hello")))
     other = await admission.admit(by("bob", idempotency_key="k"), first_message(said("hello")))
-    await database.run("UPDATE idempotency_keys SET created_at = clock_timestamp() - interval '25 h'", {})
+    await database.across_users.run("UPDATE idempotency_keys SET created_at = clock_timestamp() - interval '25 h'", {})
     later = await admission.admit(by(idempotency_key="k", body=b"new"), first_message(said("hello")))
     assert len({first.id, other.id, later.id}) == 3
 
@@ -188,7 +188,7 @@ async def test_a_conversation_that_is_anothers_or_locked_takes_no_message(
     for unknown in (by("bob"), by("bob", idempotency_key="k")):
         with pytest.raises(NotFound):
             await admission.admit(unknown, next_message(conversation_id, said("mine")))
-    await database.run("""UPDATE conversations SET status = '{"type": "locked"}'""", {})
+    await database.across_users.run("""UPDATE conversations SET status = '{"type": "locked"}'""", {})
     with pytest.raises(ConversationLocked):
         await admission.admit(by(), next_message(conversation_id, said("more")))
     assert (await admission.admit(by(), Prelude(conversation_id, RunKind.ACTION))).status == "queued"

@@ -71,7 +71,7 @@ async def test_deleting_ends_its_answer_and_takes_it_away(api: Api, database: Da
         assert (await client.delete(path)).json() == {"status": "deleted"}
         assert (await client.get(path)).status_code == 404
         assert (await client.delete(path)).status_code == 404
-    assert await database.all("SELECT 1 FROM runs", {}) == []
+    assert await database.across_users.all("SELECT 1 FROM runs", {}) == []
 
 
 async def test_another_users_conversation_looks_like_none(api: Api, database: Database) -> None:
@@ -91,7 +91,7 @@ async def test_another_users_conversation_looks_like_none(api: Api, database: Da
 
 
 async def test_the_todo_list_is_ones_own(api: Api, database: Database) -> None:
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         await tasks.add(connection, "ann", "milk")
         await tasks.add(connection, "bob", "theirs")
     async with api.client() as client:

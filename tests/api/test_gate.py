@@ -17,7 +17,7 @@ async def test_requests_of_one_user_at_the_same_moment_are_counted_one_by_one(da
     gate = Gate(database, max_queued=100, max_active=3)
 
     async def come(user_id: str) -> bool:
-        async with database.transaction() as connection:
+        async with database.across_users.transaction() as connection:
             try:
                 await gate.check_user(connection, user_id)
             except TooMany:
@@ -32,18 +32,18 @@ async def test_requests_of_one_user_at_the_same_moment_are_counted_one_by_one(da
     let_in = await asyncio.gather(*(come("ann") for _ in range(8)), *(come("bob") for _ in range(2)))
     assert let_in.count(True) == 5
     assert let_in[8:] == [True, True]
-    rung = await database.all("SELECT user_id FROM runs WHERE rung_at IS NOT NULL ORDER BY user_id", {})
+    rung = await database.across_users.all("SELECT user_id FROM runs WHERE rung_at IS NOT NULL ORDER BY user_id", {})
     assert [row["user_id"] for row in rung] == ["ann", "ann", "bob", "bob"]
 
 
 async def test_who_is_refused_takes_no_place_from_the_others(database: Database) -> None:
     gate = Gate(database, max_queued=5, max_active=1)
-    async with database.transaction() as connection:
+    async with database.across_users.transaction() as connection:
         run_id, kind = new_id("run"), RunKind.RESPOND
         await insert(connection, run_id=run_id, user_id="ann", conversation_id=None, kind=kind, request={}, deadline=60)
     for _ in range(20):
         await gate.check_queue()
-        async with database.transaction() as connection:
+        async with database.across_users.transaction() as connection:
             with pytest.raises(TooMany):
                 await gate.check_user(connection, "ann")
     await gate.check_queue()

@@ -131,7 +131,7 @@ async def test_an_ended_run_whose_log_was_never_closed_is_ended_all_the_same(
 
 async def test_a_run_that_was_deleted_ends_its_streams(relay: Relay, database: Database) -> None:
     run = await claimed(database)
-    await database.run("DELETE FROM conversations", {})
+    await database.across_users.run("DELETE FROM conversations", {})
     assert await whole(relay, run) == [": end cancelled"]
 
 
@@ -140,16 +140,16 @@ async def test_a_reader_of_a_run_that_nobody_carries_out_is_sent_away_to_come_ba
 ) -> None:
     run = await claimed(database)
     await logged(log, run, progress("one"))
-    await database.run("UPDATE runs SET lease_until = clock_timestamp() - interval '31 s'", {})
+    await database.across_users.run("UPDATE runs SET lease_until = clock_timestamp() - interval '31 s'", {})
     assert [frame.partition("\n")[0] for frame in await whole(relay, run)] == ["id: 1.1"]
 
 
 async def test_a_reader_that_waits_is_told_its_place_when_it_changes(relay: Relay, database: Database) -> None:
     first, second = await queued(database), await queued(database)
-    await database.run("UPDATE runs SET created_at = clock_timestamp() - interval '2 s'", {})
+    await database.across_users.run("UPDATE runs SET created_at = clock_timestamp() - interval '2 s'", {})
     async with aclosing(relay.follow(second, START, Dialect.CHATKIT)) as chunks:
         assert "Waiting for a free worker (1 ahead)" in await next_frame(chunks)
-        await database.run("UPDATE runs SET status = 'running' WHERE id = %(id)s", {"id": first.id})
+        await database.across_users.run("UPDATE runs SET status = 'running' WHERE id = %(id)s", {"id": first.id})
         frame = await next_frame(chunks)
     assert frame == 'data: {"type":"progress_update","text":"Waiting for a free worker"}'
 

@@ -34,7 +34,7 @@ async def receipt(talk: Talk, directory: Path) -> str:
 
     made = RULES.make("train.txt", "text/plain", size=21, uploaded=True)
     await DirectoryFiles(directory).save(made.id, chunks())
-    async with talk.database.connection() as connection:
+    async with talk.database.across_users.connection() as connection:
         await attachments.save(connection, "ann", made, size=21)
     return made.id
 
@@ -60,7 +60,7 @@ async def test_a_receipt_is_booked_once_its_questions_are_answered(talk: Talk, t
     assert [question.question for question in questions.inputs] == ["Which category?", "What was it for?"]
     answers = {"category": {"values": ["travel"]}, "purpose": {"values": ["a visit"]}}
     assert await submitted(talk, questions, {"answers": answers}) == "Booked under **travel**, for: a visit."
-    row = await talk.database.one("SELECT title FROM conversations", {})
+    row = await talk.database.across_users.one("SELECT title FROM conversations", {})
     assert row == {"title": "train.txt"}
 
 

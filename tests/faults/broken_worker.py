@@ -61,7 +61,9 @@ class CarelessLeases(Leases):
             UPDATE runs SET lease_until = clock_timestamp() + interval '4 s'
             WHERE id = ANY(%(ids)s) AND owner = %(owner)s
         """
-        await self._database.run(query, {"ids": [one.run.id for one in attempts], "owner": attempts[0].run.owner})
+        await self._database.across_users.run(
+            query, {"ids": [one.run.id for one in attempts], "owner": attempts[0].run.owner}
+        )
 
 
 class EagerStore(ConversationStore):

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import redis
 
+from local.postgres import APPLICATION
 from tests.faults import gates as gates_module
 from tests.faults import ledger as ledger_module
 from tests.faults.clients import Tab, asking
@@ -23,7 +24,7 @@ from tests.faults.monitor import Monitor
 from tests.faults.programs import Program, Zygote, answers, ready
 from tests.faults.proxy import Network
 from tests.faults.waiting import until
-from tests.house import ROOT, SECRET, Servers, bearer, free_port
+from tests.house import ROOT, SECRET, Servers, as_application, bearer, free_port
 from tests.model_endpoint import Endpoint
 
 HouseOf = Callable[..., AbstractContextManager["FaultHouse"]]
@@ -135,7 +136,7 @@ class FaultHouse:
     # Looking
 
     def sql(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Rows straight from the database."""
+        """Rows straight from the database, whosever they are."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             cursor = connection.execute(query, parameters or None)
             return cursor.fetchall() if cursor.description else []
@@ -191,9 +192,9 @@ class FaultHouse:
 
     def _environment(self, links: dict[str, Any]) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.endswith(("_API_KEY", "_URL"))}
-        database, queue = self.database_url, f"unix://{self.redis_path}?db={self.database_number}"
+        database, queue = as_application(self.database_url), f"unix://{self.redis_path}?db={self.database_number}"
         if links:
-            database = f"postgresql://postgres@127.0.0.1:{links['postgres'].port}/{self._database_name}"
+            database = f"postgresql://{APPLICATION}@127.0.0.1:{links['postgres'].port}/{self._database_name}"
             queue = f"redis://127.0.0.1:{links['redis'].port}/{self.database_number}"
         return {
             **inherited,

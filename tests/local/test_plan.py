@@ -10,13 +10,15 @@ from local.settings import LocalSettings
 
 
 def told(settings: LocalSettings) -> dict[str, str]:
-    env = environment(settings, port=8123, database_url="postgresql://ours", redis_url="unix:///ours", secret="s3")
+    owner_url = None if settings.database_url else "postgresql://owner"
+    urls = {"database_url": "postgresql://ours", "owner_url": owner_url, "redis_url": "unix:///ours"}
+    env = environment(settings, port=8123, secret="s3", **urls)  # type: ignore[arg-type]
     return {name: value for name, value in env.items() if os.environ.get(name) != value}
 
 
 def test_the_servers_we_bring_are_the_only_ones() -> None:
     env = told(LocalSettings(database_url=None, redis_url=None))
-    assert env["DATABASE_URL"] == env["MIGRATIONS_DATABASE_URL"] == "postgresql://ours"
+    assert (env["DATABASE_URL"], env["MIGRATIONS_DATABASE_URL"]) == ("postgresql://ours", "postgresql://owner")
     assert env["REDIS_URL"] == env["EVENTS_REDIS_URL"] == "unix:///ours"
 
 

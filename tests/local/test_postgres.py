@@ -29,6 +29,14 @@ def test_the_database_speaks_utf8_and_keeps_what_it_acknowledged(server: Postgre
     assert found == [("chatkit", "UTF8", "on")]
 
 
+def test_the_programs_role_is_made_where_a_directory_from_before_has_none(server: Postgres) -> None:
+    run(server, "DROP ROLE chatkit_app")
+    server.restart()
+    with psycopg.connect(server.application_url) as connection:
+        role = connection.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        assert role.fetchone() == (False,)
+
+
 def test_the_network_does_not_see_it(server: Postgres) -> None:
     assert run(server, "SELECT current_setting('listen_addresses')") == [("",)]
     assert server.socket_dir.stat().st_mode & 0o077 == 0

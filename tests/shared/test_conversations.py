@@ -22,7 +22,7 @@ async def made(database: Database, *titles: str | None, user_id: str = "ann") ->
     """Conversations with these titles, the oldest first."""
     ids = [new_id("thr") for _ in titles]
     for conversation_id, title in zip(ids, titles, strict=True):
-        async with database.transaction() as connection:
+        async with database.across_users.transaction() as connection:
             await conversations.insert(connection, user_id, conversation_id)
         if title is not None:
             await Conversations(database).rename(user_id, conversation_id, title)
@@ -48,7 +48,7 @@ async def test_another_users_conversation_is_not_there(database: Database, all_o
         ):
             with pytest.raises(NotFound):
                 await attempt
-        async with database.transaction() as connection:
+        async with database.across_users.transaction() as connection:
             with pytest.raises(NotFound):
                 await conversations.lock(connection, "ann", conversation_id)
     assert await all_of.page("ann", limit=9) == ([], False)
@@ -96,26 +96,26 @@ async def test_deleting_takes_everything_along(database: Database, all_of: Conve
     run = await claimed(database)
     await all_of.delete("ann", run.conversation_id or "")
     for table in ("conversations", "messages", "runs"):
-        assert await database.one(f"SELECT count(*) AS left FROM {table}", {}) == {"left": 0}
+        assert await database.across_users.one(f"SELECT count(*) AS left FROM {table}", {}) == {"left": 0}
 
 
 async def test_only_the_fields_given_are_written(database: Database, all_of: Conversations) -> None:
     run = await claimed(database)
     conversation_id = run.conversation_id or ""
     await all_of.rename("ann", conversation_id, "by the user")
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         fields = {"metadata": {"a\x00": "\ud800"}, "status": {"type": "locked"}}
         await conversations.save_fields(connection, writer_of(run), conversation_id, fields)
     row = await all_of.get("ann", conversation_id)
     assert (row["title"], row["metadata"], row["status"]) == ("by the user", {"a\ufffd": "\ufffd"}, {"type": "locked"})
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         await conversations.save_fields(connection, writer_of(run), conversation_id, {"title": None})
     assert (await all_of.get("ann", conversation_id))["title"] is None
 
 
 async def test_a_conversation_that_the_server_makes_is_its_users(database: Database, all_of: Conversations) -> None:
     run = await claimed(database)
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         await conversations.save_fields(connection, writer_of(run), "thr_new", {"title": "made by the server"})
     assert (await all_of.get("ann", "thr_new"))["title"] == "made by the server"
 
@@ -123,7 +123,7 @@ async def test_a_conversation_that_the_server_makes_is_its_users(database: Datab
 async def test_an_older_attempt_and_another_user_can_write_no_field(database: Database, all_of: Conversations) -> None:
     old, theirs = await claimed(database), await claimed(database, user_id="bob")
     await superseded(database, old)
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         for conversation_id in (old.conversation_id or "", "thr_new"):
             with pytest.raises(StaleAttempt):
                 await conversations.save_fields(connection, writer_of(old), conversation_id, {"title": "late"})

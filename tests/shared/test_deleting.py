@@ -15,16 +15,16 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_deletion_and_a_writing_worker_never_wait_for_one_another(database: Database) -> None:
-    await database.run("INSERT INTO conversations (id, user_id) VALUES ('thr', 'ann')", {})
+    await database.across_users.run("INSERT INTO conversations (id, user_id) VALUES ('thr', 'ann')", {})
     parts = {"run_id": "run", "user_id": "ann", "conversation_id": "thr", "kind": RunKind.RESPOND}
-    async with database.transaction() as connection:
+    async with database.across_users.transaction() as connection:
         await runs.insert(connection, request={}, deadline=60, **parts)  # type: ignore[arg-type]
     conversations = Conversations(database)
-    async with database.transaction() as writing:
+    async with database.across_users.transaction() as writing:
         await writing.execute("SELECT id FROM runs WHERE id = 'run' FOR SHARE")
         deleting = asyncio.create_task(conversations.delete("ann", "thr"))
         blocked = "SELECT 1 FROM pg_locks WHERE NOT granted"
-        while not await database.one(blocked, {}):  # noqa: ASYNC110  (another session tells it)
+        while not await database.across_users.one(blocked, {}):  # noqa: ASYNC110  (another session tells it)
             await asyncio.sleep(0)
         item = b'{"id": "msg", "type": "assistant_message", "content": []}'
         await messages.save(writing, Writer("run", 0, "ann"), "thr", item)

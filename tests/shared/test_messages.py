@@ -5,7 +5,6 @@ import json
 
 import pytest
 from chatkit.types import CustomTask, FileAttachment, HiddenContextItem, Workflow, WorkflowItem
-from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from shared import messages
@@ -28,7 +27,7 @@ async def texts(database: Database, run: Run) -> list[str]:
 
 
 async def page_of(database: Database, run: Run, **how: object) -> list[str]:
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         page = await messages.page(connection, "ann", run.conversation_id or "", limit=100, **how)  # type: ignore[arg-type]
     return [row["content"] for row in page.rows]
 
@@ -38,14 +37,15 @@ async def until_blocked(database: Database) -> None:
     sql = """SELECT count(*) AS waiting FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'"""
     async with asyncio.timeout(PATIENCE):
-        while (row := await database.one(sql, {})) and not row["waiting"]:
+        while (row := await database.across_users.one(sql, {})) and not row["waiting"]:
             pass
 
 
 @pytest.fixture
 async def dead_worker(database_url: str) -> Connection:  # type: ignore[misc]
-    """The connection of a worker that is about to lose its run."""
-    async with await AsyncConnection.connect(database_url, row_factory=dict_row) as connection:
+    """The connection of a worker that is about to lose its run, in a transaction."""
+    async with await Connection.connect(database_url, row_factory=dict_row) as connection:
+        await connection.execute("SELECT set_config('chatkit.user_id', 'ann', true)")
         yield connection
 
 
@@ -66,7 +66,7 @@ async def test_an_older_attempt_can_neither_save_nor_delete(database: Database) 
         await save(database, old, answer("late", old))
     with pytest.raises(StaleAttempt):
         await save(database, old, answer("late", old, item_id="msg_half"))
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         await messages.delete(connection, writer_of(old), old.conversation_id or "", "msg_half")
         assert await messages.delete_earlier(connection, writer_of(old), None) == []
     assert await texts(database, new) == ["question", "half"]
@@ -91,7 +91,7 @@ async def test_a_write_under_way_holds_the_claim_back_and_lands_wholly_before_it
     run = await claimed(database, "question")
     item = to_stored(answer("just in time", run))
     await messages.save(dead_worker, writer_of(run), run.conversation_id or "", item)
-    claim = asyncio.create_task(database.one(_CLAIM, {"id": run.id}))
+    claim = asyncio.create_task(database.across_users.one(_CLAIM, {"id": run.id}))
     await until_blocked(database)
     assert not claim.done()
     assert await texts(database, run) == ["question"]
@@ -112,7 +112,7 @@ async def test_without_the_fences_lock_the_write_would_land_after_the_claim(
     """
     parameters = {"run_id": run.id, "attempt": 1, "conversation_id": run.conversation_id}
     await dead_worker.execute(save_unlocked, parameters)
-    assert await database.one(_CLAIM, {"id": run.id}) == {"attempt": 2}
+    assert await database.across_users.one(_CLAIM, {"id": run.id}) == {"attempt": 2}
     assert await texts(database, run) == ["question"]
     await dead_worker.commit()
     assert await texts(database, run) == ["question", "too late"]
@@ -122,7 +122,7 @@ async def test_a_write_that_comes_while_a_claim_is_under_way_is_refused(
     database: Database, dead_worker: Connection
 ) -> None:
     run = await claimed(database, "question")
-    async with database.transaction() as claiming:
+    async with database.across_users.transaction() as claiming:
         await claiming.execute(_CLAIM, {"id": run.id})
         item = to_stored(answer("too late", run))
         late = asyncio.create_task(messages.save(dead_worker, writer_of(run), run.conversation_id or "", item))
@@ -135,7 +135,7 @@ async def test_a_write_that_comes_while_a_claim_is_under_way_is_refused(
 async def test_a_message_is_not_stored_in_another_users_conversation(database: Database) -> None:
     mine, theirs = await claimed(database, "mine"), await claimed(database, "theirs", user_id="bob")
     item = to_stored(answer("intruder", theirs))
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         with pytest.raises(StaleAttempt):
             await messages.save(connection, writer_of(mine), theirs.conversation_id or "", item)
         [row] = await stored(database, theirs)
@@ -165,7 +165,7 @@ async def test_what_a_later_attempt_saves_again_is_its_own(database: Database) -
     await save(database, old, answer("left", old, item_id="msg_2"))
     new = await superseded(database, old)
     await save(database, new, answer("said", new, item_id="msg_1"))
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         assert await messages.delete_earlier(connection, writer_of(new), ["msg_1"]) == []
         assert await messages.delete_earlier(connection, writer_of(new), None) == ["msg_2"]
     assert await texts(database, new) == ["question", "said"]
@@ -178,7 +178,7 @@ async def test_changing_an_earlier_runs_message_does_not_make_it_this_runs(datab
     later = await claimed(database, "again", conversation_id=first.conversation_id)
     await save(database, later, answer("edited", later, item_id="msg_1"))
     newest = await superseded(database, later)
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         assert await messages.delete_earlier(connection, writer_of(newest), None) == []
     assert await texts(database, later) == ["question", "edited", "again"]
 
@@ -190,7 +190,7 @@ async def test_pages_follow_on_in_both_directions(database: Database) -> None:
     for order, expected in (("asc", "01234"), ("desc", "43210")):
         said, after = "", None
         while True:
-            async with database.connection() as connection:
+            async with database.across_users.connection() as connection:
                 conversation_id = run.conversation_id or ""
                 page = await messages.page(connection, "ann", conversation_id, limit=2, after=after, order=order)
             said += "".join(row["content"] for row in page.rows)
@@ -204,7 +204,7 @@ async def test_pages_follow_on_in_both_directions(database: Database) -> None:
 @pytest.mark.parametrize("limit", [-1, 0, 1])
 async def test_a_page_has_one_message_at_least(database: Database, limit: int) -> None:
     run = await queued(database)
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         assert len((await messages.page(connection, "ann", run.conversation_id or "", limit=limit)).rows) == 1
 
 
@@ -220,7 +220,7 @@ async def test_hidden_context_is_for_the_agent_alone(database: Database) -> None
     await save(database, run, hidden)  # type: ignore[arg-type]
     assert await page_of(database, run) == ["question"]
     assert await page_of(database, run, hidden=True) == ["question", ""]
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         rows = await messages.of_run(connection, "ann", run.conversation_id or "", run.id)
         assert [row["type"] for row in rows] == ["user_message"]
         assert await messages.of_run(connection, "ann", run.conversation_id or "", run.id, attempt=1) == []
@@ -229,7 +229,7 @@ async def test_hidden_context_is_for_the_agent_alone(database: Database) -> None
 async def test_tool_calls_stay_with_their_message_when_it_is_saved_again(database: Database) -> None:
     run = await claimed(database)
     item, calls = to_stored(answer("done", run, item_id="msg_1")), [{"name": "add", "args": {}, "result": 1}]
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         await messages.save(connection, writer_of(run), run.conversation_id or "", item, tool_calls=calls)
         await messages.save(connection, writer_of(run), run.conversation_id or "", item)
     assert (await stored(database, run))[-1]["tool_calls"] == calls
@@ -237,7 +237,7 @@ async def test_tool_calls_stay_with_their_message_when_it_is_saved_again(databas
 
 async def test_deleting_what_is_not_there_is_no_error(database: Database) -> None:
     run = await claimed(database)
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         await messages.delete(connection, Writer(run.id, 1, "ann"), run.conversation_id or "", "msg_gone")
 
 

@@ -1,5 +1,7 @@
 """What is not there when a process starts is said in one sentence, and its address is not."""
 
+from structlog.testing import capture_logs
+
 from shared.reach import unreachable
 from tests.house import Servers
 from tests.values import settings_of
@@ -20,3 +22,10 @@ def test_the_complaint_names_the_server_that_is_missing(servers: Servers) -> Non
         assert complaint is not None
         assert complaint.startswith(f"{told} cannot be reached")
         assert "nowhere" not in complaint
+
+
+def test_a_role_that_no_policy_holds_is_warned_of(servers: Servers) -> None:
+    for url, warnings in ((servers.postgres.url, 1), (servers.postgres.application_url, 0)):
+        with capture_logs() as said:
+            assert unreachable(settings_of(database_url=url, redis_url=servers.redis.url)) is None
+        assert len(said) == warnings, said

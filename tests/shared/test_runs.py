@@ -20,12 +20,12 @@ async def age(database: Database, run_id: str, **seconds: float) -> None:
     """Make these moments of the run so many seconds past."""
     for column, value in seconds.items():
         sql = f"UPDATE runs SET {column} = clock_timestamp() - make_interval(secs => %(s)s) WHERE id = %(id)s"
-        await database.run(sql, {"s": value, "id": run_id})
+        await database.across_users.run(sql, {"s": value, "id": run_id})
 
 
 async def insert(database: Database, conversation_id: str | None, kind: RunKind = RunKind.RESPOND) -> None:
     what = {"run_id": new_id("run"), "user_id": "ann", "kind": kind, "request": {}, "deadline": 9.0}
-    async with database.transaction() as connection:
+    async with database.across_users.transaction() as connection:
         await records.insert(connection, conversation_id=conversation_id, **what)
 
 
@@ -43,7 +43,7 @@ async def test_a_claim_is_the_next_attempt_with_a_lease_by_the_databases_clock(d
     first = await runs.claim(run.id, "w")
     assert (first.status, first.attempt, first.owner) == ("running", 1, "w")
     sql = "SELECT extract(epoch FROM lease_until - clock_timestamp())::float AS left FROM runs WHERE id = %(id)s"
-    left = await database.one(sql, {"id": run.id})
+    left = await database.across_users.one(sql, {"id": run.id})
     assert left is not None
     assert 0 < left["left"] <= records.LEASE_SECONDS
     second = await superseded(database, first)

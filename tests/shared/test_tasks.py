@@ -9,7 +9,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def added(database: Database, user_id: str, *titles: str) -> list[Row]:
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         return [await tasks.add(connection, user_id, title) for title in titles]
 
 
@@ -20,7 +20,7 @@ async def test_tasks_are_listed_in_the_order_of_their_making(database: Database)
 
 async def test_a_task_is_renamed_completed_and_deleted(database: Database) -> None:
     [task] = await added(database, "ann", "milk")
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         renamed = await tasks.rename(connection, "ann", task["id"], "oat\x00 milk")
         done = await tasks.complete(connection, "ann", task["id"])
         assert renamed is not None
@@ -34,7 +34,7 @@ async def test_a_task_is_renamed_completed_and_deleted(database: Database) -> No
 
 async def test_another_users_task_is_neither_seen_nor_changed(database: Database) -> None:
     [task] = await added(database, "bob", "theirs")
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         assert await tasks.rename(connection, "ann", task["id"], "mine") is None
         assert await tasks.complete(connection, "ann", task["id"]) is None
         assert await tasks.delete(connection, "ann", task["id"]) is None

@@ -52,7 +52,7 @@ def test_what_cannot_be_stored_becomes_a_replacement_character(text: str) -> Non
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_postgres_keeps_every_cleaned_value(database: Database, value: object) -> None:
     kept = clean(value)
-    row = await database.one("SELECT %(value)s::jsonb AS value", {"value": json.dumps(kept)})
+    row = await database.across_users.one("SELECT %(value)s::jsonb AS value", {"value": json.dumps(kept)})
     assert row is not None
     assert row["value"] == kept
 
@@ -60,8 +60,10 @@ async def test_postgres_keeps_every_cleaned_value(database: Database, value: obj
 async def test_postgres_would_not_keep_them_uncleaned(database: Database) -> None:
     for text in ("\x00", "\ud800"):
         with pytest.raises((psycopg.DataError, UnicodeEncodeError)):
-            await database.one("SELECT %(text)s::text AS text", {"text": text})
-        assert await database.one("SELECT %(text)s::text AS text", {"text": clean_text(text)}) == {"text": "\ufffd"}
+            await database.across_users.one("SELECT %(text)s::text AS text", {"text": text})
+        assert await database.across_users.one("SELECT %(text)s::text AS text", {"text": clean_text(text)}) == {
+            "text": "\ufffd"
+        }
 
 
 def test_an_attachments_metadata_is_stored_and_never_sent() -> None:

@@ -65,7 +65,7 @@ class Talk:
     async def admit(self, prelude: Prelude) -> Run:
         """The prelude's run, claimed."""
         run_id = new_id("run")
-        async with self.database.transaction() as connection:
+        async with self.database.across_users.transaction() as connection:
             if prelude.created and prelude.conversation_id:
                 await conversations.insert(connection, self.user_id, prelude.conversation_id)
             await runs.insert(

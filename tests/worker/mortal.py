@@ -37,16 +37,9 @@ class Mortal(Database):
         self.flusher: Flusher | None = None
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def _lend(self) -> AsyncIterator[Connection]:
         await self._step()
-        async with super().connection() as connection:
-            yield connection
-        await self._step()
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        await self._step()
-        async with super().transaction() as connection:
+        async with super()._lend() as connection:
             yield connection
         await self._step()
 

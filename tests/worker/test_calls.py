@@ -63,7 +63,7 @@ class Caller:
         self.room = Room(database=database, runs=Runs(database), log=event_log, queue=queue, **parts)
 
     async def admitted(self, request: dict[str, Any], *, deadline: float = 30) -> Run:
-        async with self.database.transaction() as connection:
+        async with self.database.across_users.transaction() as connection:
             parts: dict[str, Any] = {"run_id": new_id("run"), "user_id": "ann", "conversation_id": None}
             run = await runs.insert(connection, kind=RunKind.CALL, request=request, deadline=deadline, **parts)
         return await Runs(self.database).claim(run.id, "a test")

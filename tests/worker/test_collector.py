@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> DirectoryFiles:
 async def kept(database: Database, files: DirectoryFiles, *, hours_old: int, conversation_id: str | None) -> str:
     """An attachment of this age, with its bytes."""
     made = RULES.make("a.txt", "text/plain", size=3, uploaded=True)
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         await attachments.save(connection, "ann", made, size=3)
         await connection.execute(
             "UPDATE attachments SET created_at = clock_timestamp() - make_interval(hours => %s), conversation_id = %s "
@@ -52,7 +52,7 @@ async def bytes_of(data: bytes) -> AsyncIterator[bytes]:
 
 async def is_there(database: Database, files: DirectoryFiles, name: str) -> tuple[bool, bool]:
     """(whether its row is there, whether its bytes are)."""
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         try:
             await attachments.one(connection, "ann", name)
             row = True
@@ -62,7 +62,7 @@ async def is_there(database: Database, files: DirectoryFiles, name: str) -> tupl
 
 
 async def test_only_what_is_old_and_nobodys_is_collected(database: Database, files: DirectoryFiles) -> None:
-    await database.run("INSERT INTO conversations (id, user_id) VALUES ('thr', 'ann')", {})
+    await database.across_users.run("INSERT INTO conversations (id, user_id) VALUES ('thr', 'ann')", {})
     forgotten = await kept(database, files, hours_old=2, conversation_id=None)
     young = await kept(database, files, hours_old=0, conversation_id=None)
     carried = await kept(database, files, hours_old=2, conversation_id="thr")

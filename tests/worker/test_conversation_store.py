@@ -31,7 +31,7 @@ async def test_every_item_is_loaded_as_it_was_stored_and_an_unknown_one_is_passe
     seen: list[Any] = []
 
     async def look(store: ConversationStore, thread: Any) -> Any:
-        await database.run(
+        await database.across_users.run(
             "INSERT INTO messages (conversation_id, id, position, type, item) "
             'VALUES (%(id)s, \'future\', 50, \'hologram\', \'{"id": "future", "type": "hologram"}\')',
             {"id": thread.id},
@@ -46,7 +46,7 @@ async def test_every_item_is_loaded_as_it_was_stored_and_an_unknown_one_is_passe
     await Talk(database, server_of(database, look)).say("gallery")
     assert len({item.type for item in seen}) == 11
     assert "future" not in {item.id for item in seen}
-    kept = await database.one("SELECT item FROM messages WHERE id = 'future'", {})
+    kept = await database.across_users.one("SELECT item FROM messages WHERE id = 'future'", {})
     assert kept == {"item": {"id": "future", "type": "hologram"}}
 
 
@@ -75,4 +75,4 @@ async def test_another_users_rows_are_not_there(database: Database) -> None:
 
     await Talk(database, server_of(database, nothing), user_id="bob").say("a secret")
     await Talk(database, server_of(database, look), user_id="ann").say("let me see")
-    assert await database.one("SELECT 1 FROM conversations WHERE id = %(id)s", {"id": met[0]})
+    assert await database.across_users.one("SELECT 1 FROM conversations WHERE id = %(id)s", {"id": met[0]})

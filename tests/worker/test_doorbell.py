@@ -152,7 +152,7 @@ async def test_an_idle_doorbell_outlives_an_outage_and_answers_what_was_queued_m
             with pytest.raises(REDIS_AWAY):
                 await queue.enqueue(run.id)
             await asyncio.to_thread(server.start)
-            await database.run("UPDATE runs SET rung_at = clock_timestamp() - interval '9 s'", {})
+            await database.across_users.run("UPDATE runs SET rung_at = clock_timestamp() - interval '9 s'", {})
             await Sweeper(database, log, queue).sweep()
             assert await ear.next() == run.id
         await client.aclose()

@@ -68,7 +68,7 @@ async def test_the_key_is_the_places_while_the_call_lasts(database: Database) ->
 
 
 async def test_outside_a_journaled_call_nothing_is_recorded_and_the_work_is_done(database: Database) -> None:
-    async with database.transaction() as connection:
+    async with database.across_users.transaction() as connection:
         await tasks.add(connection, "ann", "milk")
         await finish_in(connection, "result")
     assert len(await tasks.of_user(database, "ann")) == 1
@@ -86,18 +86,18 @@ async def test_an_effect_and_its_record_are_one(database: Database) -> None:
     assert await journal.begin(done, "add")
     assert await journal.begin(late, "add")
     token = entering(Invocation(journal, done))
-    async with database.transaction() as connection:
+    async with database.across_users.transaction() as connection:
         await tasks.add(connection, "ann", "in time")
         await finish_in(connection, "added")
     leaving(token)
     await superseded(database, old)
     token = entering(Invocation(journal, late))
     with suppress(StaleAttempt):
-        async with database.transaction() as connection:
+        async with database.across_users.transaction() as connection:
             await tasks.add(connection, "ann", "too late")
             await finish_in(connection, "added")
     leaving(token)
     assert isinstance(attempt.current.failure, StaleAttempt)
     assert [row["title"] for row in await tasks.of_user(database, "ann")] == ["in time"]
-    rows = await database.all("SELECT outcome FROM tool_calls ORDER BY index", {})
+    rows = await database.across_users.all("SELECT outcome FROM tool_calls ORDER BY index", {})
     assert [row["outcome"] for row in rows] == [{"result": "added"}, None]

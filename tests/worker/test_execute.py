@@ -260,5 +260,5 @@ async def test_hidden_context_is_stored_and_never_said(place: Place, database: D
     run = await opened(database, event_log)
     await place.answering(whisper).carry_out(run)
     assert "secret" not in str(await place.said(run))
-    assert await database.one("SELECT count(*) AS n FROM messages WHERE id = 'hid'", {}) == {"n": 1}
+    assert await database.across_users.one("SELECT count(*) AS n FROM messages WHERE id = 'hid'", {}) == {"n": 1}
     await assert_shown_is_stored(place, run)

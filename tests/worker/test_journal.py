@@ -156,7 +156,9 @@ class Trial:
         sql = (
             "SELECT 2 * n + index + 1 AS amount FROM tool_calls WHERE run_id = %(id)s AND outcome->>'result' = %(said)s"
         )
-        return {row["amount"] for row in await self.database.all(sql, {"id": run.id, "said": OUTCOME_UNKNOWN})}
+        return {
+            row["amount"] for row in await self.database.across_users.all(sql, {"id": run.id, "said": OUTCOME_UNKNOWN})
+        }
 
     async def steps(self, shape: str) -> int:
         """How many steps an attempt takes that does not die."""
@@ -241,7 +243,7 @@ async def test_without_what_the_journal_holds_the_tools_would_run_again(trial: T
         await lives.live(run, dies_at=await trial.steps("parallel tools") - 4)
         assert shop.times == PAID
         if forgetful:
-            await trial.database.run("DELETE FROM tool_calls", {})
+            await trial.database.across_users.run("DELETE FROM tool_calls", {})
         await lives.live(run)
         assert shop.times == Counter({1: times, 2: times, 3: times})
 
@@ -272,7 +274,7 @@ async def test_an_older_attempt_can_record_nothing(trial: Trial) -> None:
         with pytest.raises(StaleAttempt):
             await write(journal, place)
         assert isinstance(current.failure, StaleAttempt)
-    assert await trial.database.all("SELECT 1 FROM run_steps UNION SELECT 1 FROM tool_calls", {}) == []
+    assert await trial.database.across_users.all("SELECT 1 FROM run_steps UNION SELECT 1 FROM tool_calls", {}) == []
 
 
 async def test_no_tool_begins_once_a_stop_was_asked_for(trial: Trial) -> None:
@@ -283,7 +285,7 @@ async def test_no_tool_begins_once_a_stop_was_asked_for(trial: Trial) -> None:
     place = journal.place("1", "call_1")
     assert place is not None
     assert not await journal.begin(place, "charge")
-    assert await trial.database.all("SELECT 1 FROM tool_calls", {}) == []
+    assert await trial.database.across_users.all("SELECT 1 FROM tool_calls", {}) == []
 
 
 async def test_places_are_counted_and_never_named_by_a_providers_ids(trial: Trial) -> None:

@@ -167,7 +167,7 @@ async def test_a_model_of_a_teams_own_is_checked_too(database: Database) -> None
     cut = ScriptedModel([ModelStep.stream([])])
     with pytest.raises(ModelIncomplete):
         await types_of(journaled(attempt, Agent("a", model=cut)))
-    assert await database.all("SELECT 1 FROM run_steps", {}) == []
+    assert await database.across_users.all("SELECT 1 FROM run_steps", {}) == []
 
 
 async def test_what_a_model_leaves_out_of_its_end_is_taken_from_what_it_has_done(database: Database) -> None:

@@ -99,7 +99,7 @@ async def test_a_result_is_said_again_in_the_words_that_the_model_was_sent(datab
     run, first = await claimed(database), calls_then_says("work")
     await Attempt(database, run).ask(agent(first))
     assert (await (await later(database, run)).ask(agent(silent()))).final_output == "done"
-    await database.run("DELETE FROM run_steps WHERE n = 1", {})
+    await database.across_users.run("DELETE FROM run_steps WHERE n = 1", {})
     again = calls_then_says("work")
     again._steps.pop(0)
     await (await later(database, run)).ask(agent(again))
@@ -150,7 +150,7 @@ async def test_tools_that_run_at_once_keep_what_each_has_said(database: Database
 
     run = await claimed(database)
     await Attempt(database, run).ask(agent(calls_then_says("one", "two")))
-    rows = await database.all("SELECT name, outcome FROM tool_calls ORDER BY index", {})
+    rows = await database.across_users.all("SELECT name, outcome FROM tool_calls ORDER BY index", {})
     kept = [
         (row["name"], row["outcome"]["result"], [event["text"] for event in row["outcome"]["events"]]) for row in rows
     ]
@@ -211,7 +211,7 @@ async def test_outside_a_run_a_wrapped_tool_is_what_it_was(database: Database) -
         async for _event in result.stream_events():
             pass
     assert ran == [1, 1]
-    assert await database.all("SELECT 1 FROM tool_calls", {}) == []
+    assert await database.across_users.all("SELECT 1 FROM tool_calls", {}) == []
 
 
 async def test_a_tool_that_fails_is_recorded_as_the_model_was_told(database: Database) -> None:

@@ -26,7 +26,7 @@ async def attached(database: Database, directory: Path, name: str, mime_type: st
 
     made = RULES.make(name, mime_type, size=len(data), uploaded=True)
     await DirectoryFiles(directory).save(made.id, chunks())
-    async with database.connection() as connection:
+    async with database.across_users.connection() as connection:
         await attachments.save(connection, "ann", made, size=len(data))
     return made.id
 
@@ -43,7 +43,9 @@ async def test_a_picture_is_given_to_the_model_as_data_and_kept_as_a_reference(
     for request in endpoint.requests:
         [image] = [part for part in request.messages[1]["content"] if part["type"] == "image_url"]
         assert image["image_url"]["url"] == url
-    rows = await database.all("SELECT items::text AS items FROM turns UNION ALL SELECT item::text FROM messages", {})
+    rows = await database.across_users.all(
+        "SELECT items::text AS items FROM turns UNION ALL SELECT item::text FROM messages", {}
+    )
     assert not any("base64" in row["items"] for row in rows)
 
 

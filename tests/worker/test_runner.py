@@ -128,7 +128,7 @@ async def test_each_runner_call_has_a_path_of_its_own_and_leaves_none_behind(
         await attempt.ask(Agent("a", model=says("x")))
     with attempt.underway():
         await Runner.run(Agent("b", model=says("x")), "go")
-    rows = await database.all("SELECT DISTINCT path FROM run_steps ORDER BY path", {})
+    rows = await database.across_users.all("SELECT DISTINCT path FROM run_steps ORDER BY path", {})
     assert [row["path"] for row in rows] == ["1", "2", "3"]
     assert path_of_task.get() == ""
 
@@ -140,7 +140,7 @@ async def test_outside_a_run_everything_is_the_sdks(database: Database) -> None:
         pass
     assert result.final_output == "x"
     assert (await Runner.run(Agent("a", model=model), "go")).final_output == "y"
-    assert await database.all("SELECT 1 FROM run_steps", {}) == []
+    assert await database.across_users.all("SELECT 1 FROM run_steps", {}) == []
 
 
 async def test_arguments_that_are_no_json_are_told_as_none(attempt: Attempt) -> None:

@@ -26,14 +26,14 @@ def sweeper(database: Database, event_log: EventLog, queue: Queue) -> Sweeper:
 async def age(database: Database, run: Run, *columns: str, seconds: float = 60) -> None:
     for column in columns:
         sql = f"UPDATE runs SET {column} = clock_timestamp() - make_interval(secs => %(s)s) WHERE id = %(id)s"
-        await database.run(sql, {"id": run.id, "s": seconds})
+        await database.across_users.run(sql, {"id": run.id, "s": seconds})
 
 
 async def lapsed(database: Database, *, crashes: int = 0) -> Run:
     """A run whose worker has been dead for a minute."""
     run = await claimed(database)
     await age(database, run, "lease_until")
-    await database.run("UPDATE runs SET crashes = %(n)s WHERE id = %(id)s", {"n": crashes, "id": run.id})
+    await database.across_users.run("UPDATE runs SET crashes = %(n)s WHERE id = %(id)s", {"n": crashes, "id": run.id})
     return run
 
 
@@ -118,7 +118,7 @@ async def test_several_sweepers_at_once_count_a_crash_once(sweeper: Sweeper, dat
 
 async def test_a_row_that_another_sweeper_holds_is_not_waited_for(sweeper: Sweeper, database: Database) -> None:
     held, free = await lapsed(database), await lapsed(database)
-    async with database.transaction() as another:
+    async with database.across_users.transaction() as another:
         await another.execute("SELECT 1 FROM runs WHERE id = %(id)s FOR UPDATE", {"id": held.id})
         await sweeper.sweep()
         assert (await row_of(database, free))["status"] == "queued"

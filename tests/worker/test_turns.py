@@ -48,7 +48,7 @@ async def test_what_a_provider_attached_to_its_items_goes_back_to_the_byte(
     models: list[Recording] = []
     talk = talking(gemini_settings, wrap=lambda model: models.append(Recording(model)) or models[0])
     await talk.say("add milk")
-    turn = await database.one("SELECT items FROM turns", {})
+    turn = await database.across_users.one("SELECT items FROM turns", {})
     await talk.say("thank you")
     first, second, third = models[0].given
     assert turn is not None
@@ -78,7 +78,7 @@ async def test_the_rows_hold_the_agents_items_to_the_letter(
     endpoint.replies(Call("list_tasks", {}), Text("Nothing."))
     talk = talking(openai_settings)
     await talk.say("list")
-    rows = await database.all("SELECT items::text AS items FROM turns", {})
+    rows = await database.across_users.all("SELECT items::text AS items FROM turns", {})
     items = json.loads(rows[0]["items"])
     assert [item.get("type", item.get("role")) for item in items] == [
         "message",
@@ -114,7 +114,7 @@ async def test_a_retry_forgets_the_turns_after_it_and_doubles_nothing(
     talk = talking(openai_settings)
     await talk.say("first")
     await talk.say("second")
-    message = await database.one("SELECT id FROM messages WHERE content = 'second'", {})
+    message = await database.across_users.one("SELECT id FROM messages WHERE content = 'second'", {})
     assert message is not None
     params = ThreadRetryAfterItemParams(thread_id=talk.conversation_id or "", item_id=message["id"])
     await talk.carry_out(await talk.admit(retry(params)))
@@ -130,18 +130,18 @@ async def test_a_turn_without_items_is_rebuilt_from_its_messages(
     talk = talking(openai_settings)
     tag = {"type": "input_tag", "id": "t", "text": "milk", "data": {"shelf": 3}}
     await talk.say("", content=[{"type": "input_text", "text": "where is "}, tag])
-    await database.run("DELETE FROM turns", {})
-    await database.run(
+    await database.across_users.run("DELETE FROM turns", {})
+    await database.across_users.run(
         "INSERT INTO messages (conversation_id, id, position, type, item) SELECT id, 'x', 99, 'hologram', "
         '\'{"id": "x", "type": "hologram", "thread_id": "t", "created_at": "2026-01-01T00:00:00"}\' '
         "FROM conversations",
         {},
     )
-    await database.run("UPDATE conversations SET next_position = 100", {})
+    await database.across_users.run("UPDATE conversations SET next_position = 100", {})
     await talk.say("well?")
     asked = json.dumps(endpoint.requests[-1].body["messages"])
     assert "where is @milk" in asked
     assert '\\"shelf\\": 3' in asked
     assert "one" in asked
     assert "hologram" not in asked
-    assert await database.one("SELECT id FROM messages WHERE id = 'x'", {})
+    assert await database.across_users.one("SELECT id FROM messages WHERE id = 'x'", {})

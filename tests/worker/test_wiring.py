@@ -49,7 +49,7 @@ async def test_a_claimed_run_is_answered_by_the_todo_agent(
         assert (await row_of(database, run))["owner"] == wiring.owner
         assert await ended(database, run) == "completed"
     assert [row["type"] for row in await stored(database, run)][-1] == "assistant_message"
-    assert await database.one("SELECT title FROM tasks", {}) == {"title": "milk"}
+    assert await database.across_users.one("SELECT title FROM tasks", {}) == {"title": "milk"}
 
 
 async def test_someone_elses_run_is_left_alone(worker_settings: Callable[..., Settings], database: Database) -> None:
@@ -85,7 +85,9 @@ async def test_a_server_that_cannot_be_used_is_refused_at_the_start(worker_setti
 
 async def test_everything_is_closed_at_the_end(worker_settings: Callable[..., Settings], database: Database) -> None:
     async def connections() -> int:
-        row = await database.one("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()", {})
+        row = await database.across_users.one(
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()", {}
+        )
         assert row is not None
         return int(row["n"])
 

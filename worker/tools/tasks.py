@@ -37,7 +37,7 @@ class TaskTools:
         """
         if not (title := title.strip()) or len(title) > MAX_TITLE:
             return _json({"error": f"A title has 1 to {MAX_TITLE} characters."})
-        return await self._change(lambda connection: tasks.add(connection, _user(context), title))
+        return await self._change(context, lambda connection: tasks.add(connection, _user(context), title))
 
     @idempotent
     async def list_tasks(self, context: Context) -> str:
@@ -54,7 +54,7 @@ class TaskTools:
         """
         if not (title := title.strip()) or len(title) > MAX_TITLE:
             return _json({"error": f"A title has 1 to {MAX_TITLE} characters."})
-        return await self._change(lambda connection: tasks.rename(connection, _user(context), task_id, title))
+        return await self._change(context, lambda connection: tasks.rename(connection, _user(context), task_id, title))
 
     @idempotent
     async def complete_task(self, context: Context, task_id: str) -> str:
@@ -63,7 +63,7 @@ class TaskTools:
         Args:
             task_id: The task's id, as list_tasks shows it.
         """
-        return await self._change(lambda connection: tasks.complete(connection, _user(context), task_id))
+        return await self._change(context, lambda connection: tasks.complete(connection, _user(context), task_id))
 
     @idempotent
     async def delete_task(self, context: Context, task_id: str) -> str:
@@ -72,11 +72,11 @@ class TaskTools:
         Args:
             task_id: The task's id, as list_tasks shows it.
         """
-        return await self._change(lambda connection: tasks.delete(connection, _user(context), task_id))
+        return await self._change(context, lambda connection: tasks.delete(connection, _user(context), task_id))
 
-    async def _change(self, make: Callable[[Connection], Awaitable[Row | None]]) -> str:
+    async def _change(self, context: Context, make: Callable[[Connection], Awaitable[Row | None]]) -> str:
         """Change a row and journal the call in one transaction: a call that is not recorded has done nothing."""
-        async with self._database.transaction() as connection:
+        async with self._database.of(_user(context)).transaction() as connection:
             row = await make(connection)
             result = _json(tasks.public(row)) if row else _json({"error": "There is no task with this id."})
             await finish_in(connection, result)

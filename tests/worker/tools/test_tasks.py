@@ -15,6 +15,7 @@ from shared.tasks import of_user
 from tests.rows import claimed, superseded
 from tests.worker.seam import Attempt
 from worker import runner
+from worker.current_run import CurrentRun
 from worker.journal import Journal, Place
 from worker.tools.tasks import MAX_TITLE, TaskTools
 
@@ -75,12 +76,16 @@ async def test_what_a_superseded_attempt_adds_is_not_added(database: Database) -
         await attempt.ask(Agent("a", model=model, tools=TaskTools(database).all()))
     assert isinstance(attempt.current.failure, StaleAttempt)
     assert await titles(database) == []
-    [call] = await database.all("SELECT outcome FROM tool_calls", {})
+    [call] = await database.across_users.all("SELECT outcome FROM tool_calls", {})
     assert call["outcome"] is None
 
 
 class LosesItsRun(Journal):
     """Another attempt takes over just when a tool has begun."""
+
+    def __init__(self, database: Database, current: CurrentRun) -> None:
+        super().__init__(database, current)
+        self._database = database
 
     async def begin(self, place: Place, name: str) -> bool:
         begun = await super().begin(place, name)
