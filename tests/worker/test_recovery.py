@@ -56,7 +56,7 @@ class Second:
             self.writer.fold.apply(record)
         before = len(self.writer._kept)
         repeats = await recover(self.database, self.current, self.writer)
-        said = [data[1:].partition(b"\x1f")[0] for data in list(self.writer._kept)[before:]]
+        said = [record.chatkit for record in list(self.writer._kept)[before:] if isinstance(record, Event)]
         return repeats, [json.loads(data) for data in said]
 
 
