@@ -1,24 +1,25 @@
 """arq, woken by a bell: a queued run is claimed a millisecond or two after its ring, and an idle worker costs nothing.
 
 arq polls; here a message on the bell's channel starts the next poll at once, and a slow poll covers a lost
-one. A job only claims its run and returns, so none sits in arq's queue while it works, and arq's retries,
-time-outs and aborts have nothing to act on. Finding and taking the waiting jobs is one script instead of
-arq's five round trips a job; carrying a job out and finishing it stays arq's.
+one. A job only says which run to claim: it is taken out of the queue for good when it is taken, in the one round
+trip that looks for it, and no arq retry, time-out or abort has anything to act on. A worker that dies with a taken
+ring loses a ring and no run: the sweeper rings again.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any, cast
 
 import structlog
 from arq import Worker, func
 from arq.connections import ArqRedis
-from arq.constants import in_progress_key_prefix
+from arq.constants import job_key_prefix
+from arq.jobs import deserialize_job_raw
 from arq.utils import timestamp_ms
 
 from shared.channels import REDIS_AWAY
+from shared.logging import described
 from shared.queue import JOB, QUEUE, deserialize, serialize
 
 logger = structlog.get_logger()
@@ -28,16 +29,15 @@ PAUSE = 0.5
 AT_ONCE = 20
 """Jobs taken in one poll, at most: others than this worker are waiting for some, too."""
 
-# queue → now (ms), how many, prefix of the in-progress keys, their time to live (ms) → {id, score, id, score, …}
+# queue → now (ms), how many, prefix of the jobs' keys → the jobs that were waiting
 _TAKE = """
 local taken = {}
-local waiting = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, 100)
-for i = 1, #waiting, 2 do
-  if #taken >= 2 * tonumber(ARGV[2]) then break end
-  if redis.call('SET', ARGV[3] .. waiting[i], '1', 'NX', 'PX', ARGV[4]) then
-    taken[#taken + 1] = waiting[i]
-    taken[#taken + 1] = waiting[i + 1]
-  end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
+  redis.call('ZREM', KEYS[1], id)
+  -- No job: its ring has expired, and the sweeper has rung again since.
+  local job = redis.call('GET', ARGV[3] .. id)
+  if job then taken[#taken + 1] = job end
+  redis.call('DEL', ARGV[3] .. id)
 end
 return taken
 """
@@ -48,21 +48,19 @@ class Doorbell(Worker):
 
     def __init__(self, redis: ArqRedis, answer: Callable[[str], Awaitable[None]], *, free: Callable[[], int]) -> None:
         async def ring(_: dict[Any, Any], run_id: str) -> None:
-            await answer(run_id)
+            raise AssertionError("jobs are taken, never run by arq")
 
         super().__init__(
-            [func(cast(Any, ring), name=JOB, timeout=10, keep_result=0, max_tries=1)],
+            [func(cast(Any, ring), name=JOB)],
             redis_pool=redis,
             queue_name=QUEUE,
             poll_delay=0,
-            keep_result=0,
-            retry_jobs=False,
             handle_signals=False,
-            log_results=False,
             job_serializer=serialize,
             job_deserializer=deserialize,
         )
-        self._free, self._woken = free, asyncio.Event()
+        self._answer, self._free, self._woken = answer, free, asyncio.Event()
+        self._answering: set[asyncio.Task[None]] = set()
         self._more_waiting = False
         """The last look left some behind: look again as soon as there is room."""
         self._take = redis.register_script(_TAKE)
@@ -87,26 +85,25 @@ class Doorbell(Worker):
                 await self._woken.wait()
 
     async def _take_waiting(self) -> None:
-        """Take what is waiting, as far as there is room, and let arq carry it out."""
-        room = min(self._free() - len(self.tasks), AT_ONCE)
+        """Take what is waiting, as far as there is room, and claim it."""
+        room = min(self._free() - len(self._answering), AT_ONCE)
         if room <= 0:
             return
-        time_to_live = int(self.in_progress_timeout_s * 1000)
-        arguments: list[int | str] = [timestamp_ms(), room, in_progress_key_prefix, time_to_live]
-        taken: list[bytes] = await self._take(keys=[self.queue_name], args=arguments)
-        for name, score in zip(taken[::2], taken[1::2], strict=True):
-            job_id = name.decode()
-            task = self.tasks[job_id] = self.loop.create_task(self._carry_out(job_id, int(float(score))))
-            task.add_done_callback(partial(self._done, job_id))
-        self._more_waiting = len(taken) == 2 * room
+        taken: list[bytes] = await self._take(keys=[self.queue_name], args=[timestamp_ms(), room, job_key_prefix])
+        for job in taken:
+            _, (run_id,), *_ = deserialize_job_raw(job, deserializer=deserialize)
+            task = asyncio.create_task(self._claim(run_id))
+            self._answering.add(task)
+            task.add_done_callback(self._done)
+        self._more_waiting = len(taken) == room
 
-    def _done(self, job_id: str, _: asyncio.Task[None]) -> None:
-        self.tasks.pop(job_id, None)
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._answering.discard(task)
         if self._more_waiting:
             self.wake()
 
-    async def _carry_out(self, job_id: str, score: int) -> None:
+    async def _claim(self, run_id: str) -> None:
         try:
-            await self.run_job(job_id, score)
-        except REDIS_AWAY as error:
-            logger.warning("job cannot be finished", error=type(error).__name__)
+            await self._answer(run_id)
+        except Exception as error:
+            logger.error("ring cannot be answered", run=run_id, **described(error))
