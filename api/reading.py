@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from shared.event_log import Batch
 from shared.fold import Item, item_event, removed_event, told_text
-from shared.records import Cursor, Delta, Event, Shorthand, delta_frame
+from shared.records import FIELD_SEPARATOR, Cursor, Delta, Event, Shorthand, delta_frame
 from shared.simple import frame
 
 _ADDED, _DONE, _REMOVED = (f'{{"type":"thread.item.{kind}"'.encode() for kind in ("added", "done", "removed"))
@@ -31,15 +31,23 @@ class Reading:
         self._fresh = after.generation == 0
         self._open: set[str] = set()
         self._shorthand = Shorthand()
+        self._templates: dict[bytes, bytes] = {}
+        """The SSE frame of a delta by how its record begins: its sequence and its text are left to fill in."""
 
     def chunk(self, batch: Batch) -> bytes:
         """The batch as SSE; of a record's frames only the last carries its id, so none is half-acknowledged."""
         parts = self._new_life(batch)
         self._shorthand.learn(batch.introductions)
         for sequence, data in enumerate(batch.records, batch.first):
+            name, _, text = data.partition(FIELD_SEPARATOR)
+            if template := self._templates.get(name):
+                # Nearly all records: the next words of a message that has been introduced.
+                parts.append(template % (sequence, text))
+                continue
             match record := self._shorthand.decode(data):
                 case Delta():
-                    parts.append(b"id: %d.%d\ndata: %b\n\n" % (batch.generation, sequence, self._delta(record)))
+                    template = self._templates[b"d" + name[1:]] = self._template(record)
+                    parts.append(template % (sequence, record.text))
                 case Event():
                     parts += self._event(batch.generation, sequence, record)
                     self._note(record.chatkit)
@@ -59,7 +67,7 @@ class Reading:
         if batch.generation == self._generation:
             return []
         self._fresh = self._fresh and self._generation == 0
-        self._generation, self._shorthand = batch.generation, Shorthand()
+        self._generation, self._shorthand, self._templates = batch.generation, Shorthand(), {}
         parts, self._open = self._taken_back(self._open), set()
         return [b"data: %s\n\n" % part for part in parts]
 
@@ -78,10 +86,12 @@ class Reading:
             return [event.chatkit] if event.chatkit else []
         return list(event.simple) if self._fresh or not event.again else []
 
-    def _delta(self, delta: Delta) -> bytes:
+    def _template(self, delta: Delta) -> bytes:
         if self.dialect is Dialect.CHATKIT:
-            return delta_frame(delta)
-        return b'{"type":"text","content":%b}' % delta.text
+            head, tail = delta_frame(delta._replace(text=b"\0")).replace(b"%", b"%%").split(b"\0")
+        else:
+            head, tail = b'{"type":"text","content":', b"}"
+        return b"id: %d.%%d\ndata: %b%%b%b\n\n" % (self._generation, head, tail)
 
     def _note(self, event: bytes) -> None:
         """Keep what is open up to date. Only these three kinds are looked into: the rest is passed on unread."""
