@@ -52,11 +52,11 @@ def _house(connection: HTTPConnection) -> House:
 CurrentHouse = Annotated[House, Depends(_house)]
 
 
-def _principal(
+async def _principal(
     connection: HTTPConnection, house: CurrentHouse, authorization: Annotated[str | None, Header()] = None
 ) -> Principal:
-    """Who asks. Raises Unauthorized; and NotFound for an address with a NUL, which Postgres cannot be asked for."""
-    principal = house.authenticator.principal(authorization)
+    """Who asks. Raises what the Authenticator raises; NotFound for an address with a NUL, which no database keeps."""
+    principal = await house.authenticator.principal(authorization)
     refuse_nul(connection.path_params)
     return principal
 
