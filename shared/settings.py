@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     auth_audience: Annotated[tuple[str, ...], NoDecode] = ()
     """A token must be meant for one of these; for whomever it likes, where none is named."""
     auth_max_age: int = Field(default=24 * 3600, gt=0)
+    token_grace: float = Field(default=60.0, ge=0)
+    """How long a stream may outlive the token that it was asked for with."""
     dev_token: bool = False
     """`POST /dev/token` hands out tokens to anyone who asks: the local system alone sets this."""
 
