@@ -6,7 +6,7 @@ import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -49,6 +49,7 @@ class Issuer:
         """What else stands in the set, as it is."""
         self.body: bytes | None = None
         """What is said in place of the set."""
+        self.seconds_per_byte = 0.0
         self.status, self.requests = 200, 0
         self.paths: set[str] = set()
         self.open = threading.Event()
@@ -73,7 +74,13 @@ class _Door(BaseHTTPRequestHandler):
         if self._issuer.status == 302:
             self.send_header("Location", "/elsewhere")
         self.end_headers()
-        self.wfile.write(self._issuer.published if self._issuer.body is None else self._issuer.body)
+        body = self._issuer.published if self._issuer.body is None else self._issuer.body
+        with suppress(OSError):
+            while self._issuer.seconds_per_byte and body:
+                self.wfile.write(body[:1])
+                body = body[1:]
+                time.sleep(self._issuer.seconds_per_byte)
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

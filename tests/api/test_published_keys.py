@@ -67,21 +67,22 @@ async def test_without_an_id_only_an_only_key_is_meant(issuer: Issuer) -> None:
 
 
 async def test_what_is_no_key_for_signatures_by_an_algorithm_of_ours_is_left_out(issuer: Issuer) -> None:
-    edwards, elliptic, rsa = (Key("kid", algorithm).jwk for algorithm in ("EdDSA", "ES256", "RS256"))
-    issuer.also = [
-        *("text", None, 7, [], {}, {"kty": "RSA"}, {"kty": ["RSA"]}, {**rsa, "n": 5}, {**rsa, "alg": ["RS256"]}),
-        {"kty": "oct", "k": "c2VjcmV0", "kid": "kid"},
-        {"kty": "oct", "k": "c2VjcmV0", "kid": "kid", "alg": "RS256"},
-        *({**rsa, "alg": alg} for alg in ("HS256", "RS512", "PS256", "ES256", "none")),
+    edwards, elliptic, rsa = (Key(None, algorithm).jwk for algorithm in ("EdDSA", "ES256", "RS256"))
+    others: list[dict[str, Any]] = [
+        *({}, {"kty": "RSA"}, {"kty": ["RSA"]}, {**rsa, "n": 5}, {**rsa, "use": ["sig"]}, {**rsa, "alg": ["RS256"]}),
+        *({**rsa, "alg": alg} for alg in ("HS256", "RS512", "PS256", "ES256", "none", None)),
+        *({"kty": "oct", "k": "c2VjcmV0", **more} for more in ({}, {"alg": "RS256"}, {"crv": "P-256"})),
         {**elliptic, "crv": "P-384"},
         {**edwards, "crv": "X25519"},
         {**edwards, "use": "enc"},
     ]
+    issuer.also = ["text", None, 7, [], *({**other, "kid": f"kid {n}"} for n, other in enumerate(others))]
     async with PublishedKeys(issuer.url) as keys:
         assert await found(keys, issuer.keys[0])
-        for algorithm in ("RS256", "ES256", "EdDSA", "HS256"):
-            with pytest.raises(Unauthorized):
-                await keys.find(algorithm, "kid")
+        for n in range(len(others)):
+            for algorithm in ("RS256", "ES256", "EdDSA", "HS256"):
+                with pytest.raises(Unauthorized):
+                    await keys.find(algorithm, f"kid {n}")
 
 
 async def test_a_rotation_is_seen_and_a_withdrawn_key_is_good_no_more(issuer: Issuer) -> None:
@@ -109,24 +110,25 @@ async def test_a_thousand_unknown_ids_at_once_are_one_fetch(issuer: Issuer) -> N
     assert issuer.requests == 1
 
 
-@pytest.mark.parametrize("trouble", ["500", "302", "not JSON", "no set", "too large", "hangs"])
+@pytest.mark.parametrize("trouble", ["500", "302", "not JSON", "no set", "too large", "hangs", "drips"])
 async def test_whatever_the_server_does_the_known_keys_stay_good_and_the_next_try_has_its_time(
     issuer: Issuer, trouble: str
 ) -> None:
-    bodies = {"not JSON": b"<html>", "no set": b"[1]", "too large": b" " * MAX_BYTES + issuer.published}
     first, second = issuer.keys[0], Key("second")
     async with PublishedKeys(issuer.url, every=OFTEN, patience=0.1) as keys:
         assert await found(keys, first)
         issuer.keys = [second]
         issuer.status = int(trouble) if trouble.isdigit() else 200
+        bodies = {"not JSON": b"<html>", "no set": b"[1]", "too large": b" " * MAX_BYTES + issuer.published}
         issuer.body = bodies.get(trouble)
+        issuer.seconds_per_byte = 0.02 if trouble == "drips" else 0
         if trouble == "hangs":
             issuer.open.clear()
         seen = issuer.requests
         await until(lambda: issuer.requests > seen + 2)
         assert await found(keys, first)
         assert not await found(keys, second)
-        issuer.status, issuer.body = 200, None
+        issuer.status, issuer.body, issuer.seconds_per_byte = 200, None, 0
         issuer.open.set()
         await known(keys, second)
     assert issuer.paths == {"/jwks"}
