@@ -7,6 +7,7 @@ from types import FrameType
 
 import uvicorn
 
+from api import auth
 from api.app import create_app
 from shared.logging import configure
 from shared.reach import unreachable
@@ -28,14 +29,14 @@ class Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; 1 if a server that it needs cannot be reached at the start."""
+    """Serve until SIGTERM or SIGINT; 1 if at the start a setting is missing, or a server cannot be reached."""
     try:
         settings = Settings.load()
     except UnusableSettings as reason:
         print(reason, file=sys.stderr)
         return 1
     configure(settings, process="api")
-    if complaint := _port_taken(settings) or unreachable(settings):
+    if complaint := auth.complaint(settings) or _port_taken(settings) or unreachable(settings):
         print(complaint, file=sys.stderr)
         return 1
     app = create_app(settings)

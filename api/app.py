@@ -20,6 +20,7 @@ from api.cancel import Cancel
 from api.dependencies import House
 from api.gate import Gate
 from api.protocol import Protocol
+from api.published_keys import PublishedKeys
 from api.relay import Relay
 from api.uploads import Attachments
 from api.watch import Watch
@@ -78,6 +79,8 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
         channels = await stack.enter_async_context(Channels(events))
         arq_redis = await connect_queue(settings.redis_url)
         stack.push_async_callback(partial(arq_redis.aclose, close_connection_pool=True))
+        url = settings.auth_jwks_url
+        keys = await stack.enter_async_context(PublishedKeys(url)) if url else None
         log = EventLog(events, channels, tail=settings.log_tail)
         queue, all_runs, all_conversations = Queue(arq_redis), Runs(database), Conversations(database)
         cancel, watch = Cancel(database, log, queue), Watch(all_runs)
@@ -94,7 +97,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
         )
         app.state.house = House(
             settings=settings,
-            authenticator=Authenticator(settings),
+            authenticator=Authenticator(settings, keys),
             database=database,
             conversations=all_conversations,
             runs=all_runs,

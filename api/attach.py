@@ -14,7 +14,6 @@ from chatkit.types import ThreadCustomActionParams
 from starlette.responses import Response
 
 from api.dependencies import House
-from api.event_stream import EventStream
 from api.reading import Dialect
 from api.relay import Relay, ending
 from shared.channels import REDIS_AWAY
@@ -41,12 +40,7 @@ async def attach(house: House, principal: Principal, params: ThreadCustomActionP
     if run is None:
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
         return Response(b": end none\n\n", media_type="text/event-stream", headers=headers)
-    return EventStream(
-        run,
-        _take_up(house.relay, run),
-        send_timeout=house.settings.send_timeout,
-        closing=house.closing,
-    )
+    return house.stream(run, principal, _take_up(house.relay, run))
 
 
 async def _run(house: House, user_id: str, params: ThreadCustomActionParams) -> Run | None:

@@ -70,7 +70,7 @@ async def _permitted(
     if "\x00" in attachment_id:
         raise NotFound
     if not signature:
-        user_id = house.authenticator.principal(authorization).user_id
+        user_id = (await house.authenticator.principal(authorization)).user_id
         async with house.database.of(user_id).connection() as connection:
             return await attachments.one(connection, user_id, attachment_id)
     if not house.attachments.rules.urls.allows(method, attachment_id, expires=expires, signature=signature):

@@ -30,7 +30,6 @@ from api import calls, continuation
 from api.admission import Submission
 from api.attach import ACTION, attach
 from api.dependencies import CurrentHouse, CurrentPrincipal, House
-from api.event_stream import EventStream
 from api.prelude import Prelude, Refused, first_message, next_message
 from api.reading import Dialect
 from api.simple import SIMPLE_REQUEST
@@ -93,12 +92,7 @@ async def _stream(house: House, submission: Submission, prelude: Prelude, dialec
         run = await house.admission.admit(submission, prelude)
     except Refused as refused:
         return refusal(refused.message)
-    return EventStream(
-        run,
-        house.relay.follow(run, START, dialect),
-        send_timeout=house.settings.send_timeout,
-        closing=house.closing,
-    )
+    return house.stream(run, submission.principal, house.relay.follow(run, START, dialect))
 
 
 def _chatkit_request(parsed: dict[str, Any]) -> ChatKitReq:

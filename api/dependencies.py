@@ -1,6 +1,7 @@
 """What the routes ask for, by name: each an alias that FastAPI fills in."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from api.auth import Authenticator
 from api.body import refuse_nul
 from api.calls import Calls
 from api.cancel import Cancel
+from api.event_stream import EventStream
 from api.protocol import Protocol
 from api.relay import Relay
 from api.uploads import Attachments
@@ -22,6 +24,7 @@ from shared.identity import Principal
 from shared.queue import Queue
 from shared.runs import Runs
 from shared.settings import Settings
+from shared.tables import Run
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,17 @@ class House:
     relay: Relay
     closing: asyncio.Event
 
+    def stream(self, run: Run, principal: Principal, chunks: AsyncGenerator[bytes, None]) -> EventStream:
+        """The response that carries a run's chunks, for as long as this principal's token lets it."""
+        grace, expires_at = self.settings.token_grace, principal.expires_at
+        return EventStream(
+            run,
+            chunks,
+            send_timeout=self.settings.send_timeout,
+            until=None if expires_at is None else expires_at + grace,
+            closing=self.closing,
+        )
+
 
 def _house(connection: HTTPConnection) -> House:
     house: House = connection.app.state.house
@@ -52,11 +66,11 @@ def _house(connection: HTTPConnection) -> House:
 CurrentHouse = Annotated[House, Depends(_house)]
 
 
-def _principal(
+async def _principal(
     connection: HTTPConnection, house: CurrentHouse, authorization: Annotated[str | None, Header()] = None
 ) -> Principal:
-    """Who asks. Raises Unauthorized; and NotFound for an address with a NUL, which Postgres cannot be asked for."""
-    principal = house.authenticator.principal(authorization)
+    """Who asks. Raises what the Authenticator raises; NotFound for an address with a NUL, which no database keeps."""
+    principal = await house.authenticator.principal(authorization)
     refuse_nul(connection.path_params)
     return principal
 

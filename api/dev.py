@@ -24,10 +24,13 @@ class TokenRequest(BaseModel):
 @router.post("/token")
 async def token(request: TokenRequest, house: CurrentHouse) -> dict[str, str]:
     """A bearer token of this user's, good for twelve hours or AUTH_MAX_AGE."""
-    secret = house.settings.better_auth_secret
+    settings = house.settings
+    secret = settings.better_auth_secret
     if secret is None:
         raise NotFound
     now = int(time.time())
-    lifetime = min(TOKEN_SECONDS, house.settings.auth_max_age)
+    lifetime = min(TOKEN_SECONDS, settings.auth_max_age)
+    named = {"iss": settings.auth_issuer, "aud": settings.auth_audience}
     claims = {"sub": request.user, "iat": now, "exp": now + lifetime}
+    claims |= {name: values[0] for name, values in named.items() if values}
     return {"token": jwt.encode(claims, secret.get_secret_value(), algorithm="HS256")}

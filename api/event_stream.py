@@ -1,6 +1,7 @@
-"""An SSE response that ends when it should: with its run, its reader, its patience, or its process."""
+"""An SSE response that ends when it should: with its run, its reader, its patience, its token, or its process."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
@@ -12,22 +13,29 @@ from shared.tables import Run
 
 class EventStream(Response):
     """Sends chunks as they come. Written on raw ASGI: a StreamingResponse waits for ever on a reader that does not
-    read, and keeps its process from exiting."""
+    read, and keeps its process from exiting. `until` is in seconds since the epoch."""
 
     def __init__(
-        self, run: Run, chunks: AsyncGenerator[bytes, None], *, send_timeout: float, closing: asyncio.Event
+        self,
+        run: Run,
+        chunks: AsyncGenerator[bytes, None],
+        *,
+        send_timeout: float,
+        until: float | None,
+        closing: asyncio.Event,
     ) -> None:
         super().__init__(media_type="text/event-stream", headers=stream_headers(run))
         # A stream has no length.
         self.raw_headers = [header for header in self.raw_headers if header[0] != b"content-length"]
-        self._chunks, self._send_timeout, self._closing = chunks, send_timeout, closing
+        self._chunks, self._send_timeout, self._until, self._closing = chunks, send_timeout, until, closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         sending = asyncio.create_task(self._send_all(send))
+        seconds = None if self._until is None else max(0.0, self._until - time.time())
         others = [asyncio.create_task(_left(receive)), asyncio.create_task(self._closing.wait())]
         try:
-            await asyncio.wait([sending, *others], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([sending, *others], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (sending, *others):
                 task.cancel()

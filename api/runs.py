@@ -6,7 +6,6 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from api.dependencies import CurrentHouse, CurrentPrincipal
-from api.event_stream import EventStream
 from api.reading import Dialect
 from shared.records import START, Cursor
 from shared.runs import RunStatus
@@ -48,12 +47,7 @@ async def get_events(
     place = last_event_id or after
     cursor = Cursor.parse(place) if place else START
     run = await house.runs.get(principal.user_id, run_id)
-    return EventStream(
-        run,
-        house.relay.follow(run, cursor, dialect),
-        send_timeout=house.settings.send_timeout,
-        closing=house.closing,
-    )
+    return house.stream(run, principal, house.relay.follow(run, cursor, dialect))
 
 
 @router.post("/{run_id}/cancel", status_code=202)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,6 +19,8 @@ ATTACHMENT_TYPES = (
     "text/markdown",
     "text/csv",
 )
+MAX_ISSUER = 255
+_ON_THIS_MACHINE = [("http", host) for host in ("localhost", "127.0.0.1", "::1")]
 BusyPolicy = Literal["auto", "reject", "interrupt"]
 
 
@@ -40,7 +43,15 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     better_auth_secret: SecretStr | None = None
+    auth_jwks_url: str | None = None
+    """Where the issuer publishes the keys of RS256, ES256 and EdDSA tokens."""
+    auth_issuer: Annotated[tuple[str, ...], NoDecode] = ()
+    """Whose tokens are good; anyone's who holds a key, where none is named."""
+    auth_audience: Annotated[tuple[str, ...], NoDecode] = ()
+    """A token must be meant for one of these; for whomever it likes, where none is named."""
     auth_max_age: int = Field(default=24 * 3600, gt=0)
+    token_grace: float = Field(default=60.0, ge=0)
+    """How long a stream may outlive the token that it was asked for with."""
     dev_token: bool = False
     """`POST /dev/token` hands out tokens to anyone who asks: the local system alone sets this."""
 
@@ -93,7 +104,9 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
 
-    @field_validator("cors_origins", "models", "tool_choices", "attachment_types", mode="before")
+    @field_validator(
+        *("cors_origins", "models", "tool_choices", "attachment_types", "auth_issuer", "auth_audience"), mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -112,6 +125,22 @@ class Settings(BaseSettings):
     def _redis(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("auth_jwks_url")
+    @classmethod
+    def _safe(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value is not None and parts.scheme != "https" and (parts.scheme, parts.hostname) not in _ON_THIS_MACHINE:
+            raise ValueError("must begin with https:// (or http://localhost)")
+        return value
+
+    @field_validator("auth_issuer")
+    @classmethod
+    def _partible(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # Among several issuers a user is `issuer|subject`: a bar within would make two users one.
+        if any("|" in issuer or not issuer.isprintable() or len(issuer) > MAX_ISSUER for issuer in value):
+            raise ValueError(f"an issuer has at most {MAX_ISSUER} characters, and none of them is |")
         return value
 
     @classmethod

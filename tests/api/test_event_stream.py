@@ -1,6 +1,7 @@
-"""A stream ends with its run, its reader, its patience, or its process; and its source is closed each time."""
+"""A stream ends with its run, its reader, its patience, its token, or its process; its source is closed each time."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -58,8 +59,10 @@ class Reader:
         return self.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
-def streaming(source: Source, reader: Reader, closing: asyncio.Event, send_timeout: float = 30) -> asyncio.Task[None]:
-    stream = EventStream(RUN, source.chunks(), send_timeout=send_timeout, closing=closing)
+def streaming(
+    source: Source, reader: Reader, closing: asyncio.Event, send_timeout: float = 30, until: float | None = None
+) -> asyncio.Task[None]:
+    stream = EventStream(RUN, source.chunks(), send_timeout=send_timeout, until=until, closing=closing)
     return asyncio.create_task(stream({"type": "http"}, reader.receive, reader.send))  # type: ignore[arg-type]
 
 
@@ -85,6 +88,19 @@ async def test_it_ends_with_its_process() -> None:
     closing.set()
     await task
     assert (reader.is_over, source.closed) == (True, True)
+
+
+async def test_it_ends_with_its_token() -> None:
+    source, reader, until = Source(b"one"), Reader(), time.time() + 0.2
+    await streaming(source, reader, asyncio.Event(), until=until)
+    assert time.time() >= until
+    assert (reader.body, reader.is_over, source.closed) == (b"one", True, True)
+
+
+async def test_a_token_that_is_too_old_already_is_given_nothing() -> None:
+    source, reader = Source(), Reader()
+    await streaming(source, reader, asyncio.Event(), until=time.time() - 60)
+    assert (reader.body, reader.is_over) == (b"", True)
 
 
 async def test_a_reader_that_does_not_read_is_cut_off() -> None:

@@ -130,9 +130,9 @@ def chat_in(context: BrowserContext, town: Town, site: str, model: Endpoint) -> 
     """Opens the stand-in's page: `chat_in("ann", thread=…)`. At the end nothing may have been shown wrongly."""
     opened: list[Chat] = []
 
-    def open_chat(user: str, thread: str = "", *, attached: bool = True) -> Chat:
+    def open_chat(user: str, thread: str = "", *, api: str = town.url, attached: bool = True) -> Chat:
         chat = Chat(context.new_page(), town.house, user)
-        chat.open(site, town.url, thread, attached=attached)
+        chat.open(site, api, thread, attached=attached)
         opened.append(chat)
         return chat
 

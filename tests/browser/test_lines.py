@@ -1,10 +1,13 @@
 """The helper under the component: whatever happens to the line, the answer is shown whole, and each word once."""
 
 import random
+import time
 from collections.abc import Callable
 
+from api.auth import LEEWAY_SECONDS
 from tests.browser.conftest import ChatIn, Town
 from tests.faults.proxy import Cut
+from tests.house import token
 from tests.model_endpoint import Endpoint, Text
 
 WORDS = [f"word{n}" for n in range(120)]
@@ -108,6 +111,23 @@ def test_two_hundred_cuts_at_random_points_give_the_same_text_every_time(
         assert chat.answers == [words] * answers
     town.line.filters = None
     assert chat.stored() == [words] * answers
+
+
+def test_an_answer_that_outlives_its_token_goes_on_with_a_fresh_one(
+    chat_in: ChatIn, town: Town, model: Endpoint
+) -> None:
+    model.replies(Text(LONG).waits_at(60))
+    with town.other_api(TOKEN_GRACE=str(LEEWAY_SECONDS)) as api:
+        chat = chat_in("short-lived", api=api)
+        old = token("short-lived", exp=time.time() - LEEWAY_SECONDS + 5)
+        chat.page.evaluate("(tokens) => { window.tokens = tokens }", [old, token("short-lived")])
+        chat.say("go")
+        chat.shows("word59")
+        chat.reaches("reattached")
+        assert chat.page.evaluate("asked.slice(-2)") == [False, True]
+        model.release()
+        chat.reaches("ended")
+        assert chat.answers == [LONG] == chat.stored()
 
 
 def test_it_gives_up_when_the_run_is_gone(chat_in: ChatIn, town: Town, model: Endpoint) -> None:

@@ -87,6 +87,48 @@ def test_lists_are_parted_by_commas(environment: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    ["https://a.example/jwks", "http://localhost:3000/api/auth/jwks", "http://127.0.0.1/jwks", "http://[::1]:3000/"],
+)
+def test_keys_are_fetched_over_https_or_from_this_machine(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("AUTH_JWKS_URL", url)
+    assert Settings.load().auth_jwks_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://a.example/secret-jwks",
+            "http://localhost@a.example/",
+            "http://localhost.a.example/",
+            "ftp://localhost/",
+        ),
+        *("file:///etc/passwd", "a.example/jwks", "http://127.0.0.1.a.example", "http://169.254.169.254/"),
+    ],
+)
+def test_keys_that_anyone_on_the_way_could_change_are_refused(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("AUTH_JWKS_URL", url)
+    with pytest.raises(UnusableSettings, match=r"AUTH_JWKS_URL: .*must begin with https://") as refused:
+        Settings.load()
+    assert "secret" not in str(refused.value)
+
+
+def test_several_issuers_and_audiences_are_parted_by_commas(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AUTH_ISSUER", "https://a.example, https://b.example")
+    environment.setenv("AUTH_AUDIENCE", "chat")
+    settings = Settings.load()
+    assert (settings.auth_issuer, settings.auth_audience) == (("https://a.example", "https://b.example"), ("chat",))
+
+
+@pytest.mark.parametrize("issuer", ["https://a.example|b", "|", "https://a.example,b|c", "a\nb", "x" * 256])
+def test_an_issuer_that_could_make_two_users_one_is_refused(environment: pytest.MonkeyPatch, issuer: str) -> None:
+    environment.setenv("AUTH_ISSUER", issuer)
+    with pytest.raises(UnusableSettings, match=r"AUTH_ISSUER: .*none of them is"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
     ("keys", "name"),
     [
         ({}, "scripted"),

@@ -171,3 +171,24 @@ def test_a_port_in_use_is_said_in_a_sentence(house: House) -> None:
     assert ended.returncode == 1
     assert "cannot be had" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("auth", "sentence"),
+    [
+        ({"BETTER_AUTH_SECRET": ""}, "set BETTER_AUTH_SECRET or AUTH_JWKS_URL"),
+        ({"BETTER_AUTH_SECRET": "too short"}, "BETTER_AUTH_SECRET is too short"),
+        ({"AUTH_JWKS_URL": "http://issuer.example/jwks"}, "AUTH_JWKS_URL: "),
+        ({"AUTH_ISSUER": "https://a.example|b"}, "AUTH_ISSUER: "),
+    ],
+)
+def test_keys_that_could_let_in_nobody_or_anybody_are_said_in_a_sentence(
+    house: House, auth: dict[str, str], sentence: str
+) -> None:
+    env = {**house.apis[0].env, "PORT": str(free_port()), **auth}
+    ended = subprocess.run(
+        [sys.executable, "-m", "api"], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert sentence in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

@@ -9,8 +9,13 @@ const { createResumableFetch } = await import(`${api}/resumable-fetch.js`);
 window.chat = document.getElementById('chat');
 window.states = [];
 window.frames_seen = [];
+window.tokens = [settings.get('token'), settings.get('token')]; // the usual one, and the one after a refusal
+window.asked = [];
 window.resumable = createResumableFetch({
-  getToken: () => settings.get('token'),
+  getToken: ({ refused }) => {
+    window.asked.push(refused);
+    return window.tokens[Number(refused)];
+  },
   onState: (state) => window.states.push(state),
   onFrame: (frame) => window.frames_seen.push(frame),
 });
