@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.redis import SCHEMES
+
 SCRIPTED = "scripted"
 ATTACHMENT_TYPES = (
     "image/png",
@@ -110,8 +112,8 @@ class Settings(BaseSettings):
     @field_validator("redis_url", "events_redis_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if value is not None and not value.startswith(SCHEMES):
+            raise ValueError("must begin with " + " or ".join(SCHEMES))
         return value
 
     @classmethod
