@@ -34,6 +34,8 @@ class Settings(BaseSettings):
 
     database_url: str
     migrations_database_url: str | None = None
+    database_prepare: bool = True
+    """Off behind a pooler in transaction mode that does not keep prepared statements apart."""
     redis_url: str
     events_redis_url: str | None = None
     public_url: str = "http://localhost:8000"
