@@ -3,13 +3,15 @@
 import re
 from typing import Any
 
+import psycopg
 import pytest
 from fastapi.routing import APIRoute
 
 from api import health
+from local.postgres import OWNER
 from shared.settings import Settings
 from tests.deploy.manifests import KUBERNETES, NAMES, all_objects, objects
-from tests.house import ROOT
+from tests.house import ROOT, Servers
 from tests.values import settings_of
 from worker.main import HAND_OVER_SECONDS
 
@@ -142,3 +144,17 @@ def test_workers_are_counted_by_runs_and_given_half_of_their_slots() -> None:
     [trigger] = scaled["triggers"]
     assert int(trigger["metadata"]["targetQueryValue"]) * 2 == int(CONFIG["WORKER_SLOTS"])
     assert ("TriggerAuthentication", trigger["authenticationRef"]["name"]) in OBJECTS
+
+
+def test_the_role_that_counts_runs_counts_everybodys_and_reads_nothing_else(servers: Servers) -> None:
+    [trigger] = OBJECTS["ScaledObject", "chatkit-worker"]["spec"]["triggers"]
+    url = servers.new_database()
+    queued = "INSERT INTO runs (id, user_id, kind, deadline) VALUES (%s, %s, 'message', now())"
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute((KUBERNETES / "autoscaling.sql").read_text())
+        for user in ("ann", "bob"):
+            owner.execute(queued, (f"run_{user}", user))
+    with psycopg.connect(url.replace(f"//{OWNER}@", "//chatkit_autoscaling@"), autocommit=True) as counter:
+        assert counter.execute(trigger["metadata"]["query"]).fetchall() == [(2,)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            counter.execute("SELECT user_id FROM runs")

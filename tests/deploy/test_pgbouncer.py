@@ -1,11 +1,13 @@
 """Behind PgBouncer in transaction mode: every statement may go over another connection, and all is as ever."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from shared.database import Database
 from tests.deploy.pgbouncer import (
     MISSING,
     PGBOUNCER,
@@ -17,7 +19,7 @@ from tests.deploy.pgbouncer import (
 )
 from tests.faults.clients import Tab, asking
 from tests.faults.waiting import until
-from tests.house import House, Process, Servers, house_of
+from tests.house import House, Process, Servers, as_application, house_of
 from tests.talk import ended, messages, say, shown_text
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason=MISSING)
@@ -36,7 +38,7 @@ def port(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def pooled_house(servers: Servers, port: int) -> Iterator[House]:
     """An API and two workers whose every statement goes through the pooler."""
     with house_of(servers, apis=0, workers=0, DATABASE_PREPARE="0") as house:
-        house.env["DATABASE_URL"] = through(port, house.database_url)
+        house.env["DATABASE_URL"] = through(port, as_application(house.database_url))
         house.start_api(wait=False)
         for _ in range(2):
             house.start_worker(wait=False)
@@ -87,3 +89,29 @@ def test_statements_that_the_server_prepares_are_what_breaks_without_the_setting
             one.execute("SELECT 1", prepare=True)
             with pytest.raises(psycopg.errors.DuplicatePreparedStatement):
                 other.execute("SELECT 2", prepare=True)
+
+
+@pytest.mark.anyio
+async def test_whose_rows_are_seen_does_not_stay_on_the_connection_that_all_share(
+    servers: Servers, tmp_path: Path
+) -> None:
+    add = "INSERT INTO tasks (id, user_id, title) VALUES (%(user)s, %(user)s, 'milk')"
+    look = "SELECT user_id FROM tasks"
+    with pooled(servers.postgres, tmp_path, size=1) as port:
+        url = through(port, as_application(servers.new_database()))
+        async with (
+            Database(url, prepare=False) as database,
+            await psycopg.AsyncConnection.connect(url, autocommit=True, prepare_threshold=None) as nobody,
+        ):
+
+            async def lives(user: str) -> None:
+                scope = database.of(user)
+                await scope.run(add, {"user": user})
+                for _ in range(20):
+                    assert [row["user_id"] for row in await scope.all(look, {})] == [user]
+                    async with scope.transaction() as connection:
+                        assert (await (await connection.execute(look)).fetchall()) == [{"user_id": user}]
+                    assert await (await nobody.execute(look)).fetchall() == []
+
+            await asyncio.gather(*(lives(f"user {n}") for n in range(10)))
+            assert len(await database.across_users.all(look, {})) == 10
