@@ -33,12 +33,12 @@ def connections(url: str, *, max_connections: int | None = None) -> ConnectionPo
     """Connections to the server that the URL means, whichever that is at the time. Raises ValueError."""
     parts = urlsplit(url)
     if parts.scheme.endswith("+sentinel"):
-        return _of_sentinels(parts, max_connections=max_connections)
-    return ConnectionPool(max_connections=max_connections, **_options(url))
+        return _of_sentinels(parts, max_connections)
+    return ConnectionPool(**_options(url, max_connections))
 
 
-def _options(url: str) -> dict[str, Any]:
-    options: dict[str, Any] = {**PATIENCE, **parse_url(url)}
+def _options(url: str, max_connections: int | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"max_connections": max_connections, **PATIENCE, **parse_url(url)}
     if not url.startswith("unix://"):
         options.setdefault("socket_keepalive", True)
     if url.startswith("rediss://"):
@@ -46,13 +46,13 @@ def _options(url: str) -> dict[str, Any]:
     return options
 
 
-def _of_sentinels(parts: SplitResult, *, max_connections: int | None) -> ConnectionPool:
+def _of_sentinels(parts: SplitResult, max_connections: int | None) -> ConnectionPool:
     scheme = parts.scheme.removesuffix("+sentinel")
     user, _, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.lstrip("/").partition("/")
     if not service:
         raise ValueError("a sentinel URL ends in the name of its service")
-    options = _options(f"{scheme}://{user}@any/{database}?{parts.query}")
+    options = _options(f"{scheme}://{user}@any/{database}?{parts.query}", max_connections)
     for name in ("host", "port", "connection_class"):
         options.pop(name, None)
     own = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
@@ -64,7 +64,7 @@ def _of_sentinels(parts: SplitResult, *, max_connections: int | None) -> Connect
     )
     kind = SentinelManagedSSLConnection if is_tls else SentinelManagedConnection
     return SentinelConnectionPool(  # type: ignore[no-untyped-call]
-        service, sentinel, connection_class=kind, max_connections=max_connections, **options
+        service, sentinel, connection_class=kind, **options
     )
 
 

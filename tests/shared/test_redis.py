@@ -62,6 +62,10 @@ def test_a_url_of_sentinels_names_them_their_service_and_the_database() -> None:
     assert own == {"username": "me", "password": "p/w", "db": 2}
 
 
+def test_what_the_url_says_wins() -> None:
+    assert connections("redis://host/0?max_connections=7", max_connections=3).max_connections == 7
+
+
 @pytest.mark.parametrize("url", ["redis+sentinel://one:1111", "redis+sentinel:///main", "redis+sentinel://one:x/main"])
 def test_a_url_of_sentinels_that_says_too_little_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"sentinel|Port"):
