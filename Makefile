@@ -11,7 +11,7 @@ COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help $(VENV) run test browser screenshots contract faults chaos check lock clean
+.PHONY: help $(VENV) run test browser screenshots contract faults chaos check audit lock clean
 
 help:
 	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [EXAMPLE= DATABASE_URL= REDIS_URL=]'
@@ -21,6 +21,7 @@ help:
 	@echo 'make faults   the fault suite, and its report in docs/faults.md'
 	@echo 'make chaos    random faults by a seed: SEED=1 MINUTES=10'
 	@echo 'make check    style, types and the laws of the tree'
+	@echo 'make audit    known weaknesses of what is installed, as far as the index tells'
 	@echo 'make .venv    sets up and does nothing else'
 	@echo 'make lock     resolves the dependencies anew'
 	@echo 'make clean    removes the environment and the caches, and keeps the data in .local/'
@@ -71,6 +72,9 @@ $(RUN):
 		echo "'$(PYTHON)' comes without venv: install it (on Debian and Ubuntu it is the package python3-venv)." >&2; \
 		exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
+
+audit: $(VENV)
+	@$(RUN) deploy/audit.py
 
 lock: $(VENV)
 	$(COMPILE) -o requirements.lock

@@ -14,6 +14,8 @@ from shared.reach import unreachable
 from shared.settings import Settings, UnusableSettings
 
 GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies keep an idle connection (nginx, ALB: 60 s): one closed here first fails a request on its way."""
 
 
 class Server(uvicorn.Server):
@@ -47,6 +49,7 @@ def main() -> int:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
     )
     server = Server(config, app.state.closing)

@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database(settings.database_url))
+        database = await stack.enter_async_context(Database(settings.database_url, prepare=settings.database_prepare))
         events = connect(settings.events_url, max_connections=100)
         stack.push_async_callback(events.aclose)
         channels = await stack.enter_async_context(Channels(events))

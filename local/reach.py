@@ -1,11 +1,16 @@
 """Whether the servers that were given by URL answer; what is said about them never shows a password."""
 
+import asyncio
+import os
+from urllib.parse import urlsplit
+
 import psycopg
-import redis
 from psycopg.conninfo import conninfo_to_dict
 
 from local.errors import CannotRun
+from shared.channels import REDIS_AWAY
 from shared.database import psycopg_url
+from shared.reach import ping
 
 _PATIENCE_SECONDS = 5
 
@@ -26,17 +31,25 @@ def reach_postgres(url: str) -> None:
 def reach_redis(url: str) -> None:
     """Raises CannotRun."""
     try:
-        client = redis.Redis.from_url(url, socket_connect_timeout=_PATIENCE_SECONDS, socket_timeout=_PATIENCE_SECONDS)
+        asyncio.run(ping(url))
     except ValueError:
-        raise CannotRun("REDIS_URL makes no sense: it is to begin with redis://, rediss:// or unix://.") from None
-    try:
-        client.ping()
-    except (redis.RedisError, OSError) as error:
-        parts = client.connection_pool.connection_kwargs
-        place = parts.get("path") or f"{parts.get('host', 'localhost')}:{parts.get('port', 6379)}"
-        raise CannotRun(f"Redis does not answer at REDIS_URL ({place}): {error}") from None
-    finally:
-        client.close()
+        raise CannotRun(
+            "REDIS_URL makes no sense: it is to begin with redis://, rediss://, unix:// or redis+sentinel://."
+        ) from None
+    except REDIS_AWAY as error:
+        raise CannotRun(f"Redis does not answer at REDIS_URL ({_place(url)}): {_redis_reason(error)}") from None
+
+
+def _place(url: str) -> str:
+    """The address without its user and password."""
+    parts = urlsplit(url)
+    return parts.path if parts.scheme == "unix" else parts.netloc.rpartition("@")[2]
+
+
+def _redis_reason(error: BaseException) -> str:
+    """What the system calls it, where it was the system that said no."""
+    cause = error.__context__
+    return os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else str(error)
 
 
 def _postgres_reason(error: psycopg.Error) -> str:

@@ -53,9 +53,15 @@ def psycopg_url(url: str) -> str:
 
 
 class Database:
-    """Connections to one Postgres: opened by `async with`, lent for one store call at a time."""
+    """Connections to one Postgres: opened by `async with`, lent for one store call at a time.
 
-    def __init__(self, url: str, *, min_size: int = 2, max_size: int = 10, timeout: float = 5.0) -> None:
+    `prepare` lets the server keep the plans of repeated statements, which some poolers cannot.
+    """
+
+    def __init__(
+        self, url: str, *, min_size: int = 2, max_size: int = 10, timeout: float = 5.0, prepare: bool = True
+    ) -> None:
+        session = {"autocommit": True, "row_factory": dict_row, "cursor_factory": _Cursor, "connect_timeout": 5}
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             psycopg_url(url),
             min_size=min_size,
@@ -64,7 +70,7 @@ class Database:
             open=False,
             reconnect_timeout=2.0,
             connection_class=Connection,
-            kwargs={"autocommit": True, "row_factory": dict_row, "cursor_factory": _Cursor, "connect_timeout": 5},
+            kwargs=session if prepare else {**session, "prepare_threshold": None},
         )
         self.across_users = Scope(self, _EVERYBODY)
         """For statements that are of no one user: claims, renewals, sweeping. Wherever a user is known: `of`."""

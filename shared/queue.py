@@ -10,12 +10,13 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 
 from shared.channels import REDIS_AWAY
+from shared.redis import connections
 
 QUEUE = "chatkit:queue"
 JOB = "ring"
@@ -43,10 +44,15 @@ def deserialize(data: bytes) -> dict[str, Any]:
 
 
 async def connect(url: str) -> ArqRedis:
-    """arq's own client on this Redis, speaking JSON."""
-    settings = RedisSettings.from_dsn(url)
-    settings.conn_retries = 0
-    return await create_pool(settings, job_serializer=serialize, job_deserializer=deserialize, default_queue_name=QUEUE)
+    """arq's own client on this Redis, speaking JSON. Raises what Redis raises where it does not answer.
+
+    On connections of ours: arq's own reading of a URL leaves out the options, the CA among them.
+    """
+    client = ArqRedis(
+        connections(url), job_serializer=serialize, job_deserializer=deserialize, default_queue_name=QUEUE
+    )
+    await client.ping()
+    return client
 
 
 class Queue:

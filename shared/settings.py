@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.redis import SCHEMES
+
 SCRIPTED = "scripted"
 ATTACHMENT_TYPES = (
     "image/png",
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
 
     database_url: str
     migrations_database_url: str | None = None
+    database_prepare: bool = True
+    """Off behind a pooler in transaction mode that does not keep prepared statements apart."""
     redis_url: str
     events_redis_url: str | None = None
     public_url: str = "http://localhost:8000"
@@ -123,8 +127,8 @@ class Settings(BaseSettings):
     @field_validator("redis_url", "events_redis_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if value is not None and not value.startswith(SCHEMES):
+            raise ValueError("must begin with " + " or ".join(SCHEMES))
         return value
 
     @field_validator("auth_jwks_url")

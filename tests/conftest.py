@@ -17,8 +17,9 @@ from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect
 from shared.runs import Runs
-from tests.chromium import CHROMIUM, MISSING
+from tests import chromium
 from tests.contract.houses import houses
+from tests.deploy import pgbouncer, proxies, redis_servers
 from tests.house import House, Servers, as_application, house_of
 
 QUIET = 3600.0
@@ -36,8 +37,15 @@ class ManyDatabases(Redis):
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what a suite that is green here has not tried."""
-    if CHROMIUM is None:
-        terminalreporter.write_line(MISSING)
+    tried = {
+        chromium.MISSING: chromium.CHROMIUM,
+        proxies.MISSING: proxies.NGINX,
+        pgbouncer.MISSING: pgbouncer.PGBOUNCER,
+        redis_servers.WITHOUT_TLS: redis_servers.REDIS_SERVER,
+    }
+    for missing, tool in tried.items():
+        if tool is None:
+            terminalreporter.write_line(missing)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
 
 import structlog
 import uvloop
@@ -52,16 +53,21 @@ async def work(settings: Settings, wire: Callable[[Settings], AbstractAsyncConte
         wiring.leases.watch()
         logger.info("worker ready", owner=wiring.owner, model=settings.model_name)
         waiting = asyncio.create_task(stopping.wait())
-        done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
         await wiring.slots.drain(patience=settings.drain_seconds, grace=HAND_OVER_SECONDS)
         for task in (waiting, *tasks):
-            task.cancel()
+            await end(task)
+        for task in tasks:
             with suppress(asyncio.CancelledError):
-                if task not in done:
-                    await task
-        for task in done - {waiting}:
-            task.result()
+                task.result()
     logger.info("worker stopped")
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Cancel it until it has ended: redis-py swallows a cancellation at some of its waits, and arq then polls on."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1.0)
 
 
 def _duties(wiring: Wiring) -> list[Coroutine[None, None, None]]:

@@ -71,8 +71,9 @@ async def wired(
     """
     runner.install(idle_timeout=settings.model_idle_timeout)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database(settings.database_url))
-        renewals = await stack.enter_async_context(Database(settings.database_url, min_size=1, max_size=2))
+        postgres = partial(Database, settings.database_url, prepare=settings.database_prepare)
+        database = await stack.enter_async_context(postgres())
+        renewals = await stack.enter_async_context(postgres(min_size=1, max_size=2))
         events = connect(settings.events_url)
         stack.push_async_callback(events.aclose)
         bells = connect(settings.redis_url)

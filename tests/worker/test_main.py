@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.rows import queued, row_of, stored
 from tests.values import settings_of
 from tests.waiting import until
 from tests.worker.room import Says, half, speech
-from worker.main import main, work
+from worker.main import end, main, work
 from worker.stop import tell_only_of_stop
 from worker.wiring import Wiring, wired
 
@@ -126,3 +126,19 @@ async def test_ctrl_c_is_as_good_as_a_term(worker: Worker, queue: Queue) -> None
             assert not worker.task.done(), worker.task.result()
     os.kill(os.getpid(), signal.SIGINT)
     await until(worker.task.done)
+
+
+async def test_a_duty_that_swallows_a_cancellation_ends_all_the_same() -> None:
+    hears = asyncio.Event()
+
+    async def deaf() -> None:
+        with suppress(asyncio.CancelledError):
+            hears.set()
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    duty = asyncio.create_task(deaf())
+    await hears.wait()
+    async with asyncio.timeout(30):
+        await end(duty)
+    assert duty.cancelled()
