@@ -202,6 +202,7 @@ class FaultHouse:
             "BETTER_AUTH_SECRET": SECRET,
             "DEV_TOKEN": "1",
             "PYTHONPATH": str(ROOT),
+            **TIRELESS,
             gates_module.DIRECTORY: str(self.directory),
             ledger_module.URL: self.database_url,
         }
