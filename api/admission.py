@@ -15,6 +15,7 @@ import structlog
 from api.cancel import Cancel
 from api.gate import Gate
 from api.prelude import Prelude
+from api.rates import Counting, Rates
 from shared import conversations, runs
 from shared.channels import REDIS_AWAY
 from shared.database import Connection, Database
@@ -81,13 +82,14 @@ class Admission:
         queue: Queue,
         cancel: Cancel,
         gate: Gate,
+        rates: Rates,
         *,
         deadline: float,
         tail: float,
         busy_policy: BusyPolicy,
     ) -> None:
         self._database, self._log, self._queue = database, log, queue
-        self._cancel, self._gate, self._runs = cancel, gate, Runs(database)
+        self._cancel, self._gate, self._rates, self._runs = cancel, gate, rates, Runs(database)
         self._deadline, self._tail, self._busy_policy = deadline, tail, busy_policy
 
     async def admit(self, submission: Submission, prelude: Prelude) -> Run:
@@ -97,22 +99,30 @@ class Admission:
         prelude refuses.
         """
         run_id, begun = new_id("run"), time.monotonic()
+        # Asked of Redis while Postgres is asked other things, and awaited before anything is stored.
+        counting = self._rates.submit(submission.principal.user_id)
         await self._gate.check_queue()
         while True:
             try:
-                run, events = await self._commit(run_id, submission, prelude)
+                run, events = await self._commit(run_id, submission, prelude, counting)
                 break
             except ConversationBusy:
                 await self._make_way(submission, prelude, time.monotonic() - begun)
         if events is not None:
             await self._announce(run, events)
+        else:
+            # Sent again, it is no new message, and not refused as one too many; but it is a request.
+            await self._rates.request(run.user_id)
         return run
 
-    async def _commit(self, run_id: str, submission: Submission, prelude: Prelude) -> tuple[Run, list[Record] | None]:
+    async def _commit(
+        self, run_id: str, submission: Submission, prelude: Prelude, counting: Counting
+    ) -> tuple[Run, list[Record] | None]:
         user_id = submission.principal.user_id
         async with self._database.of(user_id).transaction() as connection:
             if submission.idempotency_key and (before := await _recall(connection, submission)):
                 return before, None
+            await counting.check()
             await self._gate.check_user(connection, user_id)
             await _open_conversation(connection, user_id, prelude)
             run = await runs.insert(

@@ -21,7 +21,9 @@ from api.dependencies import House
 from api.gate import Gate
 from api.protocol import Protocol
 from api.published_keys import PublishedKeys
+from api.rates import PATIENCE_SECONDS, Rates
 from api.relay import Relay
+from api.streams import OpenStreams
 from api.uploads import Attachments
 from api.watch import Watch
 from shared.attachments import AttachmentRules
@@ -35,13 +37,14 @@ from shared.files import DirectoryFiles
 from shared.logging import described
 from shared.queue import Queue
 from shared.queue import connect as connect_queue
-from shared.redis import connect
+from shared.redis import connect, connect_few
 from shared.runs import Runs
 from shared.settings import Settings
 
 logger = structlog.get_logger()
 
 EXPOSED_HEADERS = ["X-Run-Id", "X-Thread-Id", "Content-Location", "Retry-After"]
+RATE_CONNECTIONS = 8
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -81,6 +84,9 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(partial(arq_redis.aclose, close_connection_pool=True))
         url = settings.auth_jwks_url
         keys = await stack.enter_async_context(PublishedKeys(url)) if url else None
+        counts = connect_few(settings.redis_url, most=RATE_CONNECTIONS, patience=PATIENCE_SECONDS)
+        stack.push_async_callback(partial(counts.aclose, close_connection_pool=True))
+        rates = Rates(counts, submits=settings.max_submits_per_minute, requests=settings.max_requests_per_minute)
         log = EventLog(events, channels, tail=settings.log_tail)
         queue, all_runs, all_conversations = Queue(arq_redis), Runs(database), Conversations(database)
         cancel, watch = Cancel(database, log, queue), Watch(all_runs)
@@ -91,6 +97,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             queue,
             cancel,
             Gate(database, max_queued=settings.max_queued, max_active=settings.max_active_runs),
+            rates,
             deadline=settings.run_deadline,
             tail=settings.log_tail,
             busy_policy=settings.busy_policy,
@@ -109,6 +116,8 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             choices=Choices.of(settings),
             call=Calls(admission, log, all_runs, watch, timeout=settings.call_timeout),
             relay=Relay(log, watch, database, settings.ping_interval),
+            rates=rates,
+            streams=OpenStreams(most=settings.max_open_streams),
             closing=app.state.closing,
         )
         logger.info("api ready", port=settings.port)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from api.dependencies import House
 from api.reading import Dialect
 from api.relay import Relay, ending
+from api.streams import Seat
 from shared.channels import REDIS_AWAY
 from shared.errors import NotFound
 from shared.event_log import EventLog
@@ -30,7 +31,7 @@ LASTING = ("thread.updated", "stream_options", "error")
 """Events of no item whose latest still tells a newcomer something."""
 
 
-async def attach(house: House, principal: Principal, params: ThreadCustomActionParams) -> Response:
+async def attach(house: House, seat: Seat, principal: Principal, params: ThreadCustomActionParams) -> Response:
     """The stream of the run that answers this conversation, or of the run the page names; without one, its end.
 
     A page names the run that was active when it loaded: had that ended meanwhile, its end would be missed.
@@ -40,6 +41,7 @@ async def attach(house: House, principal: Principal, params: ThreadCustomActionP
     if run is None:
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
         return Response(b": end none\n\n", media_type="text/event-stream", headers=headers)
+    seat.take()
     return house.stream(run, principal, _take_up(house.relay, run))
 
 

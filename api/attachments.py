@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from api.body import arriving
 from api.dependencies import CurrentHouse, CurrentPrincipal, House
 from api.file_response import FileResponse
 from api.form import FilePart
@@ -21,7 +22,7 @@ Json = dict[str, Any]
 @router.post("")
 async def upload_directly(request: Request, house: CurrentHouse, principal: CurrentPrincipal) -> Response:
     """The direct strategy: a form with a `file`; answers with the attachment."""
-    part = FilePart(request)
+    part = FilePart(request, patience=house.settings.body_timeout)
     await part.found()
     return JSONResponse(await house.attachments.receive(principal.user_id, part))
 
@@ -37,7 +38,8 @@ async def upload(
 ) -> Response:
     """The second step of the two-phase strategy: the bare bytes, to the address that `attachments.create` gave."""
     row = await _permitted(house, "PUT", attachment_id, expires, signature, authorization)
-    return JSONResponse(await house.attachments.upload(attachment_id, row, request.stream()))
+    body = arriving(request, patience=house.settings.body_timeout)
+    return JSONResponse(await house.attachments.upload(attachment_id, row, body))
 
 
 @router.get("/{attachment_id}")
@@ -71,6 +73,7 @@ async def _permitted(
         raise NotFound
     if not signature:
         user_id = (await house.authenticator.principal(authorization)).user_id
+        await house.rates.request(user_id)
         async with house.database.of(user_id).connection() as connection:
             return await attachments.one(connection, user_id, attachment_id)
     if not house.attachments.rules.urls.allows(method, attachment_id, expires=expires, signature=signature):

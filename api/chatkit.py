@@ -26,13 +26,14 @@ from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 
 from api import body as bodies
-from api import calls, continuation
+from api import calls, continuation, json_rules
 from api.admission import Submission
 from api.attach import ACTION, attach
-from api.dependencies import CurrentHouse, CurrentPrincipal, House
+from api.dependencies import Caller, CurrentHouse, CurrentSeat, House
 from api.prelude import Prelude, Refused, first_message, next_message
 from api.reading import Dialect
 from api.simple import SIMPLE_REQUEST
+from api.streams import Seat
 from shared.errors import Invalid, TooLarge, UnknownType
 from shared.records import START
 from shared.wire import to_wire
@@ -50,13 +51,14 @@ MAX_ATTACHMENTS = 10
 async def chatkit(
     request: Request,
     house: CurrentHouse,
-    principal: CurrentPrincipal,
+    principal: Caller,
+    seat: CurrentSeat,
     idempotency_key: Annotated[str | None, Header()] = None,
     x_resumable: Annotated[str | None, Header()] = None,
     accept_language: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Both dialects: a body with `type` is the ChatKit protocol, one with `message` the simple dialect."""
-    body = await bodies.read(request, limit=house.settings.max_body_bytes)
+    body = await bodies.read(request, limit=house.settings.max_body_bytes, patience=house.settings.body_timeout)
     parsed = bodies.parse(body)
     if idempotency_key is not None and not 0 < len(idempotency_key) <= MAX_KEY:
         raise Invalid(f"An Idempotency-Key has 1 to {MAX_KEY} characters.")
@@ -66,28 +68,31 @@ async def chatkit(
         idempotency_key=idempotency_key,
         resumable=x_resumable == "1",
         locale=_locale(accept_language),
-        metadata=parsed["metadata"] if isinstance(parsed.get("metadata"), dict) else None,
+        metadata=json_rules.metadata(parsed),
     )
     if "type" not in parsed and "message" in parsed:
-        return await _simple(house, submission, parsed)
+        return await _simple(house, seat, submission, parsed)
     chatkit_request = _chatkit_request(parsed)
     if isinstance(chatkit_request, ThreadsCustomActionReq) and chatkit_request.params.action.type == ACTION:
-        return await attach(house, principal, chatkit_request.params)
+        await house.rates.request(principal.user_id)
+        return await attach(house, seat, principal, chatkit_request.params)
     if is_streaming_req(chatkit_request):
-        return await _stream(house, submission, _prelude(house, chatkit_request), Dialect.CHATKIT)
+        return await _stream(house, seat, submission, _prelude(house, chatkit_request), Dialect.CHATKIT)
     if (call := _call(house, chatkit_request)) is not None:
         return JSONResponse(await house.call(submission, call))
+    await house.rates.request(principal.user_id)
     return JSONResponse(await house.protocol.answer(principal.user_id, chatkit_request))
 
 
-async def _simple(house: House, submission: Submission, parsed: dict[str, Any]) -> Response:
+async def _simple(house: House, seat: Seat, submission: Submission, parsed: dict[str, Any]) -> Response:
     request = bodies.validate(SIMPLE_REQUEST, parsed)
     message = _checked(house, request.as_input())
     prelude = next_message(request.thread_id, message) if request.thread_id else first_message(message)
-    return await _stream(house, submission, prelude, Dialect.SIMPLE)
+    return await _stream(house, seat, submission, prelude, Dialect.SIMPLE)
 
 
-async def _stream(house: House, submission: Submission, prelude: Prelude, dialect: Dialect) -> Response:
+async def _stream(house: House, seat: Seat, submission: Submission, prelude: Prelude, dialect: Dialect) -> Response:
+    seat.take()
     try:
         run = await house.admission.admit(submission, prelude)
     except Refused as refused:
@@ -96,7 +101,8 @@ async def _stream(house: House, submission: Submission, prelude: Prelude, dialec
 
 
 def _chatkit_request(parsed: dict[str, Any]) -> ChatKitReq:
-    if parsed.get("type") not in _TYPES:
+    named = parsed.get("type")
+    if not isinstance(named, str) or named not in _TYPES:
         raise UnknownType
     return bodies.validate(_REQUEST, parsed)
 

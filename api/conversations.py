@@ -3,9 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, StringConstraints, TypeAdapter
 
-from api.dependencies import CurrentHouse, CurrentPrincipal
+from api import body as bodies
+from api.dependencies import CurrentBody, CurrentHouse, CurrentPrincipal
 from api.protocol import MAX_TITLE, clamped
 from shared import messages, tasks
 from shared.database import Row
@@ -19,7 +20,10 @@ After = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 class Rename(BaseModel):
     """The body of a PATCH."""
 
-    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE, pattern=NO_NUL)]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE)]
+
+
+_RENAME = TypeAdapter(Rename)
 
 
 @router.get("/conversations")
@@ -63,9 +67,10 @@ async def list_messages(
 
 @router.patch("/conversations/{conversation_id}")
 async def rename_conversation(
-    conversation_id: str, rename: Rename, house: CurrentHouse, principal: CurrentPrincipal
+    conversation_id: str, house: CurrentHouse, principal: CurrentPrincipal, body: CurrentBody
 ) -> dict[str, Any]:
     """Give it another title."""
+    rename = bodies.validate(_RENAME, body)
     return _conversation(await house.conversations.rename(principal.user_id, conversation_id, rename.title))
 
 

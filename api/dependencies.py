@@ -1,21 +1,24 @@
 """What the routes ask for, by name: each an alias that FastAPI fills in."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
+from api import body as bodies
 from api.admission import Admission
 from api.auth import Authenticator
-from api.body import refuse_nul
 from api.calls import Calls
 from api.cancel import Cancel
 from api.event_stream import EventStream
+from api.json_rules import refuse_nul
 from api.protocol import Protocol
+from api.rates import Rates
 from api.relay import Relay
+from api.streams import OpenStreams, Seat
 from api.uploads import Attachments
 from shared.choices import Choices
 from shared.conversations import Conversations
@@ -44,6 +47,8 @@ class House:
     choices: Choices
     attachments: Attachments
     relay: Relay
+    rates: Rates
+    streams: OpenStreams
     closing: asyncio.Event
 
     def stream(self, run: Run, principal: Principal, chunks: AsyncGenerator[bytes, None]) -> EventStream:
@@ -71,8 +76,37 @@ async def _principal(
 ) -> Principal:
     """Who asks. Raises what the Authenticator raises; NotFound for an address with a NUL, which no database keeps."""
     principal = await house.authenticator.principal(authorization)
-    refuse_nul(connection.path_params)
+    for name, value in connection.path_params.items():
+        refuse_nul(value, name=name)
     return principal
 
 
-CurrentPrincipal = Annotated[Principal, Depends(_principal)]
+Caller = Annotated[Principal, Depends(_principal)]
+"""Who asks, not yet counted: for a route that counts by itself."""
+
+
+async def _counted(house: CurrentHouse, caller: Caller) -> Principal:
+    """Who asks. Raises TooMany for one who asks too often."""
+    await house.rates.request(caller.user_id)
+    return caller
+
+
+CurrentPrincipal = Annotated[Principal, Depends(_counted)]
+
+
+async def _body(request: Request, house: CurrentHouse) -> dict[str, Any]:
+    """The request's JSON object. Raises what `api.body` raises."""
+    settings = house.settings
+    return bodies.parse(await bodies.read(request, limit=settings.max_body_bytes, patience=settings.body_timeout))
+
+
+CurrentBody = Annotated[dict[str, Any], Depends(_body)]
+
+
+async def _seat(house: CurrentHouse, caller: Caller) -> AsyncIterator[Seat]:
+    """Given back when the response has been sent whole, which for a stream is its end."""
+    with house.streams.seat(caller.user_id) as seat:
+        yield seat
+
+
+CurrentSeat = Annotated[Seat, Depends(_seat)]

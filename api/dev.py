@@ -5,9 +5,10 @@ from typing import Annotated
 
 import jwt
 from fastapi import APIRouter
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, StringConstraints, TypeAdapter
 
-from api.dependencies import CurrentHouse
+from api import body as bodies
+from api.dependencies import CurrentBody, CurrentHouse
 from shared.errors import NotFound
 
 router = APIRouter(prefix="/dev")
@@ -21,10 +22,13 @@ class TokenRequest(BaseModel):
     user: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
+_REQUEST = TypeAdapter(TokenRequest)
+
+
 @router.post("/token")
-async def token(request: TokenRequest, house: CurrentHouse) -> dict[str, str]:
+async def token(house: CurrentHouse, body: CurrentBody) -> dict[str, str]:
     """A bearer token of this user's, good for twelve hours or AUTH_MAX_AGE."""
-    settings = house.settings
+    request, settings = bodies.validate(_REQUEST, body), house.settings
     secret = settings.better_auth_secret
     if secret is None:
         raise NotFound

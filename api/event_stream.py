@@ -10,6 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from shared.tables import Run
 
+ENDING_SECONDS = 0.5
+
 
 class EventStream(Response):
     """Sends chunks as they come. Written on raw ASGI: a StreamingResponse waits for ever on a reader that does not
@@ -37,8 +39,12 @@ class EventStream(Response):
         try:
             await asyncio.wait([sending, *others], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, *others):
+            for task in others:
                 task.cancel()
+            # More than once: redis-py swallows a cancellation that comes while it connects.
+            while not sending.done():
+                sending.cancel()
+                await asyncio.wait([sending], timeout=ENDING_SECONDS)
             with suppress(asyncio.CancelledError):
                 await sending
         with suppress(OSError):

@@ -6,13 +6,17 @@ from email.message import Message
 from python_multipart.multipart import MultipartParser
 from starlette.requests import Request
 
-from shared.errors import Invalid, MalformedBody
+from api.body import arriving
+from shared.errors import Invalid, MalformedBody, TooLarge
+
+MAX_BEFORE_FILE = 64 * 1024
+"""Bytes of other parts that a form may have before its file."""
 
 
 class FilePart:
     """The first part of the form that has a filename: its name and type, and its bytes to come."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, patience: float) -> None:
         boundary = _parameter(request.headers.get("content-type", ""), "multipart/form-data", "boundary")
         if not boundary:
             raise MalformedBody("The body must be multipart/form-data with a file.")
@@ -27,7 +31,8 @@ class FilePart:
                 "on_part_end": self._on_part_end,
             },
         )
-        self._body = request.stream()
+        self._body = arriving(request, patience=patience)
+        self._before = 0
         self._header, self._value = bytearray(), bytearray()
         self._headers: dict[str, str] = {}
         self._reading = self._found = False
@@ -35,11 +40,14 @@ class FilePart:
         self.name = self.mime_type = ""
 
     async def found(self) -> None:
-        """Read on to the file's beginning. Raises MalformedBody, and Invalid where there is none."""
+        """Read on to the file's beginning. Raises MalformedBody, TooSlow, TooLarge, and Invalid where there is none."""
         async for chunk in self._body:
             self._feed(chunk)
             if self._found:
                 return
+            self._before += len(chunk)
+            if self._before > MAX_BEFORE_FILE:
+                raise TooLarge("The file must come first in the form.")
         raise Invalid("The form has no file.")
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
-from api.dependencies import CurrentHouse, CurrentPrincipal
+from api.dependencies import CurrentHouse, CurrentPrincipal, CurrentSeat
 from api.reading import Dialect
 from shared.records import START, Cursor
 from shared.runs import RunStatus
@@ -39,6 +39,7 @@ async def get_events(
     run_id: str,
     house: CurrentHouse,
     principal: CurrentPrincipal,
+    seat: CurrentSeat,
     dialect: Dialect = Dialect.CHATKIT,
     after: Annotated[str | None, Query()] = None,
     last_event_id: Annotated[str | None, Header()] = None,
@@ -47,6 +48,7 @@ async def get_events(
     place = last_event_id or after
     cursor = Cursor.parse(place) if place else START
     run = await house.runs.get(principal.user_id, run_id)
+    seat.take()
     return house.stream(run, principal, house.relay.follow(run, cursor, dialect))
 
 

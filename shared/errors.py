@@ -4,6 +4,7 @@ Problem                       what goes over the wire as application/problem+jso
 ├── BadRequest          400   MalformedBody, UnknownType, BadCursor
 ├── Unauthorized        401
 ├── NotFound            404   foreign and unknown alike
+├── TooSlow             408
 ├── Conflict            409   ConversationBusy, ConversationLocked
 ├── TooLarge            413
 ├── Invalid             422   IdempotencyMismatch
@@ -58,6 +59,13 @@ class Unauthorized(Problem):
 
 class NotFound(Problem):
     status, type, title = 404, "not-found", "There is nothing here."
+
+
+class TooSlow(Problem):
+    status, type, title = 408, "too-slow", "The request did not arrive in time."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Connection": "close"})
 
 
 class Conflict(Problem):

@@ -94,7 +94,7 @@ class EventLog:
         shorthand = Shorthand()
         joined = RECORD_SEPARATOR.join(map(shorthand.encode, records))
         head = (attempt, generation, int(expires_at * 1000), len(records))
-        arguments = [*head, joined, *_flat(shorthand.introductions)]
+        arguments: list[bytes | int] = [*head, joined, *_flat(shorthand.introductions)]
         return bool(await self._begin(keys=self.keys(run_id), args=arguments))
 
     async def open(self, run_id: str, attempt: int) -> Cursor | None:
@@ -124,13 +124,19 @@ class EventLog:
             tail = self._tail_ms if one.records[-1][:1] == b"x" else ""
             place = (one.attempt, one.at.generation, one.at.sequence + 1, len(one.records))
             end = (int(one.expires_at * 1000), tail)
-            arguments = (*place, RECORD_SEPARATOR.join(one.records), *end, *_flat(introduced(one.records)))
+            new = _flat(introduced(one.records))
+            arguments: list[Any] = [*place, RECORD_SEPARATOR.join(one.records), *end, *new]
             pipeline.evalsha(self._append.sha, 3, *self.keys(one.run_id), *arguments)
         return await pipeline.execute(raise_on_error=False)
 
     async def seal(self, run_id: str, records: Sequence[Event | End]) -> bool:
         """End the log from outside, whoever writes it: no attempt may append afterwards."""
-        arguments = [CLOSED, self._tail_ms, len(records), RECORD_SEPARATOR.join(map(encode, records))]
+        arguments: list[bytes | int] = [
+            CLOSED,
+            self._tail_ms,
+            len(records),
+            RECORD_SEPARATOR.join(map(encode, records)),
+        ]
         return bool(await self._seal(keys=self.keys(run_id), args=arguments))
 
     async def read(self, run_id: str, after: Cursor = START) -> Batch:

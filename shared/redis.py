@@ -6,10 +6,10 @@ and the certificate must be of the host that was asked for. Options follow as re
 (`?ssl_ca_certs=/ca.pem`); `sentinel_username` and `sentinel_password` are for the sentinels themselves.
 """
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import (
     Sentinel,
@@ -27,6 +27,14 @@ SENTINEL_PATIENCE = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
 def connect(url: str, *, max_connections: int = 50) -> Redis:
     """A client that answers in bytes and gives up on a dead server within seconds. Raises ValueError for a bad URL."""
     return Redis.from_pool(connections(url, max_connections=max_connections))
+
+
+def connect_few(url: str, *, most: int, patience: float) -> Redis:
+    """The same over few connections: a command waits for a free one, so many seconds at most. Raises ValueError."""
+    if urlsplit(url).scheme.endswith("+sentinel"):
+        # Its pool cannot wait: past the number a command fails at once, as with Redis away.
+        return connect(url, max_connections=most)
+    return Redis.from_pool(BlockingConnectionPool(timeout=cast(int, patience), **_options(url, most)))
 
 
 def connections(url: str, *, max_connections: int | None = None) -> ConnectionPool:

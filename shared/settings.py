@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     """Runs that may wait for a worker; past that a message is refused before anything is stored."""
     max_active_runs: int = Field(default=50, gt=0)
     """Runs of one user that may be queued or running at once."""
+    max_submits_per_minute: int = Field(default=120, gt=0)
+    """Runs that one user may ask for in a minute, at all API processes together."""
+    max_requests_per_minute: int = Field(default=3000, gt=0)
+    """Everything else that one user may ask for in a minute, at all API processes together."""
+    max_open_streams: int = Field(default=50, gt=0)
+    """Streams of one user that one API process keeps open at once."""
     max_turns: int = Field(default=25, gt=0)
     history_tokens: int = Field(default=30_000, gt=0)
     """What of a conversation's past the default agent's model is given, at most."""
@@ -95,6 +101,8 @@ class Settings(BaseSettings):
     """Runs that one worker process carries out at once."""
     ping_interval: float = Field(default=15.0, gt=0)
     send_timeout: float = Field(default=30.0, gt=0)
+    body_timeout: float = Field(default=30.0, gt=0)
+    """How long a body may take to arrive; one that is large and keeps coming is given more (see api/body.py)."""
     max_body_bytes: int = Field(default=1_000_000, gt=0)
     max_text_length: int = Field(default=100_000, gt=0)
     attachments_dir: Path = Path(".local/attachments")

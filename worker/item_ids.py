@@ -44,7 +44,7 @@ class ItemIds:
                 self._open[item.id] = self._fresh(item.id)
                 return _with_id(event, item, self._open[item.id])
             case ThreadItemDoneEvent(item=item):
-                own = self._open.pop(item.id, None) or self._fresh(item.id)
+                own = self._open.pop(item.id, "") or self._fresh(item.id)
                 self._done.add(own)
                 return _with_id(event, item, own)
             case ThreadItemReplacedEvent(item=item):

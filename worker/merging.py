@@ -40,7 +40,7 @@ async def merged(events: AsyncIterator[Any], said: Any) -> AsyncIterator[Any]:
                     yield event
                 case _AgentEnded(error=None):
                     return
-                case _AgentEnded(error=error):
+                case _AgentEnded(error=BaseException() as error):
                     raise error
                 case agents._QueueCompleteSentinel():
                     said.completed = True
@@ -66,4 +66,4 @@ async def _bring(events: AsyncIterator[Any], queue: "asyncio.Queue[Any]") -> Non
 
 def install() -> None:
     """Make it the merging of this process."""
-    agents._merge_generators = merged
+    agents._merge_generators = merged  # type: ignore[assignment]

@@ -13,6 +13,7 @@ from api.admission import Admission, Submission
 from api.cancel import Cancel
 from api.gate import Gate
 from api.prelude import Prelude, Refused, first_message, next_message
+from api.rates import Rates
 from shared.database import Connection, Database
 from shared.errors import ConversationBusy, ConversationLocked, IdempotencyMismatch, NotFound
 from shared.event_log import EventLog
@@ -32,11 +33,18 @@ Admit = Callable[..., Awaitable[Run]]
 
 
 @pytest.fixture
-def admission_of(database: Database, event_log: EventLog, queue: Queue) -> Callable[[BusyPolicy], Admission]:
+def rates(redis: Redis) -> Rates:
+    return Rates(redis, submits=1000, requests=1000)
+
+
+@pytest.fixture
+def admission_of(
+    database: Database, event_log: EventLog, queue: Queue, rates: Rates
+) -> Callable[[BusyPolicy], Admission]:
     def build(policy: BusyPolicy) -> Admission:
         gate = Gate(database, max_queued=1000, max_active=1000)
         cancel = Cancel(database, event_log, queue)
-        return Admission(database, event_log, queue, cancel, gate, deadline=60, tail=60, busy_policy=policy)
+        return Admission(database, event_log, queue, cancel, gate, rates, deadline=60, tail=60, busy_policy=policy)
 
     return build
 
@@ -194,7 +202,9 @@ async def test_a_conversation_that_is_anothers_or_locked_takes_no_message(
     assert (await admission.admit(by(), Prelude(conversation_id, RunKind.ACTION))).status == "queued"
 
 
-async def test_a_message_is_admitted_though_redis_is_away(database: Database, event_log: EventLog) -> None:
+async def test_a_message_is_admitted_though_redis_is_away(
+    database: Database, event_log: EventLog, rates: Rates
+) -> None:
     class Away(Queue):
         async def enqueue(self, run_id: str) -> None:
             raise OSError
@@ -202,6 +212,6 @@ async def test_a_message_is_admitted_though_redis_is_away(database: Database, ev
     queue = Away(None)  # type: ignore[arg-type]
     gate = Gate(database, max_queued=10, max_active=10)
     cancel = Cancel(database, event_log, queue)
-    admission = Admission(database, event_log, queue, cancel, gate, deadline=60, tail=60, busy_policy="auto")
+    admission = Admission(database, event_log, queue, cancel, gate, rates, deadline=60, tail=60, busy_policy="auto")
     run = await admission.admit(by(), first_message(said("hello")))
     assert [row["content"] for row in await stored(database, run)] == ["hello"]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -130,3 +131,22 @@ async def test_its_headers_say_whose_it_is_and_that_nobody_may_keep_or_gather_it
     assert headers["content-location"] == "/runs/run_1/events"
     assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-cache, no-transform", "no")
     assert "content-length" not in headers
+
+
+class Deaf(Source):
+    """Swallows the first cancellation, as redis-py does while it connects."""
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        yield b"one"
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+
+async def test_it_ends_with_its_reader_though_its_source_was_deaf_at_that_moment() -> None:
+    reader = Reader()
+    task = streaming(Deaf(), reader, asyncio.Event())
+    await until(lambda: reader.body == b"one")
+    reader.left.set()
+    async with asyncio.timeout(30):
+        await task

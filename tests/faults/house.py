@@ -24,7 +24,7 @@ from tests.faults.monitor import Monitor
 from tests.faults.programs import Program, Zygote, answers, ready
 from tests.faults.proxy import Network
 from tests.faults.waiting import until
-from tests.house import ROOT, SECRET, Servers, as_application, bearer, free_port
+from tests.house import ROOT, SECRET, TIRELESS, Servers, as_application, bearer, free_port
 from tests.model_endpoint import Endpoint
 
 HouseOf = Callable[..., AbstractContextManager["FaultHouse"]]
@@ -203,6 +203,7 @@ class FaultHouse:
             "BETTER_AUTH_SECRET": SECRET,
             "DEV_TOKEN": "1",
             "PYTHONPATH": str(ROOT),
+            **TIRELESS,
             gates_module.DIRECTORY: str(self.directory),
             ledger_module.URL: self.database_url,
         }
