@@ -87,6 +87,13 @@ class Settings(BaseSettings):
     max_active_runs: int = Field(default=50, gt=0)
     """Runs of one user that may be queued or running at once."""
     max_turns: int = Field(default=25, gt=0)
+    """Model calls of one `Runner` call, whatever server makes it; fewer where it asks for fewer."""
+    max_tool_calls: int = Field(default=100, gt=0)
+    """Tool calls of one run, over all its attempts."""
+    tool_timeout: float = Field(default=300.0, gt=0)
+    """How long a tool may take that has no timeout of its own."""
+    max_tool_output: int = Field(default=100_000, gt=0)
+    """Characters of a tool's output that its model is given."""
     history_tokens: int = Field(default=30_000, gt=0)
     """What of a conversation's past the default agent's model is given, at most."""
     drain_seconds: float = Field(default=30.0, ge=0)

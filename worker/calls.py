@@ -23,6 +23,7 @@ from shared.records import End
 from shared.runs import RunStatus
 from shared.tables import Run
 from shared.wire import to_wire
+from worker.bounds import bound_passed
 from worker.current_run import CurrentRun, carrying_out
 from worker.execute import Room
 from worker.journal import Journal
@@ -52,7 +53,7 @@ class Outcome:
 async def execute_call(room: Room, attempt: Attempt) -> None:
     """From claimed to ended, or given back."""
     run = attempt.run
-    current = CurrentRun(run, say=lambda _: None)
+    current = CurrentRun(run, say=lambda _: None, bounds=room.bounds)
     current.journal = Journal(room.database, current)
     attempt.begin(current)
     deadline = asyncio.get_running_loop().call_later(_seconds_left(run), attempt.stop, StopReason.DEADLINE)
@@ -90,6 +91,8 @@ async def _outcome(room: Room, attempt: Attempt) -> Outcome:
 
 
 def _failure(run: Run, error: Exception) -> Outcome:
+    if bound := bound_passed(error):
+        return _failed(bound, message=bound.sentence)
     match error:
         case NotFoundError():
             return _failed("not-found")

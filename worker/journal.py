@@ -72,6 +72,7 @@ class Journal:
         self._calls: dict[tuple[str, int, int], Row] = {}
         self._places: dict[tuple[str, str], tuple[int, int]] = {}
         self._runner_calls: dict[str, int] = {}
+        self._asked_for: set[tuple[str, int, int]] = set()
 
     async def load(self) -> None:
         """Read what earlier attempts have recorded."""
@@ -80,6 +81,7 @@ class Journal:
         calls = await self._own.all("SELECT * FROM tool_calls WHERE run_id = %(id)s", {"id": run.id})
         self._steps = {(row["path"], row["n"]): row for row in steps}
         self._calls = {(row["path"], row["n"], row["index"]): row for row in calls}
+        self._asked_for.update(self._calls)
 
     @property
     def empty(self) -> bool:
@@ -103,6 +105,12 @@ class Journal:
         """The call ids of a response, in order: how a tool's place is found when it is invoked."""
         for index, call_id in enumerate(call_ids):
             self._places[path, call_id] = (n, index)
+            self._asked_for.add((path, n, index))
+
+    @property
+    def tool_calls(self) -> int:
+        """How many tool calls the run's models have asked for, in all its attempts; one that is said again is one."""
+        return len(self._asked_for)
 
     def place(self, path: str, call_id: str) -> Place | None:
         """Where this call stands; None for one that no recorded response has asked for."""

@@ -27,7 +27,9 @@ _END = """
 UPDATE runs SET finished_at = clock_timestamp(), owner = NULL, lease_until = NULL,
     crashes = crashes + (status = 'running' AND cancel_requested_at IS NULL)::int,
     status = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'failed' END,
-    error = CASE WHEN cancel_requested_at IS NULL THEN '{"code": "stream.error"}'::jsonb END
+    error = CASE WHEN cancel_requested_at IS NOT NULL THEN NULL
+                 WHEN deadline < clock_timestamp() THEN '{"code": "deadline"}'::jsonb
+                 ELSE '{"code": "stream.error"}'::jsonb END
 WHERE id IN (
     SELECT id FROM runs
     WHERE (status = 'running' AND lease_until < clock_timestamp()

@@ -26,6 +26,7 @@ from shared.settings import SCRIPTED, Settings
 from worker import runner
 from worker.agent import build_agent
 from worker.attachment_store import OwnAttachments
+from worker.bounds import Bounds
 from worker.calls import execute_call
 from worker.collector import Collector
 from worker.conversation_store import ConversationStore
@@ -89,7 +90,8 @@ async def wired(
         own = OwnAttachments(database, files, AttachmentRules.of(settings))
         server = await build_server(settings, database, store, own)
         tell_only_of_stop(server)
-        room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
+        context, bounds = load_context(settings.chatkit_context), Bounds.of(settings)
+        room = Room(database, runs, log, flusher, queue, server, build_context=context, bounds=bounds)
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
         leases = leases_of(renewals, slots)
@@ -120,7 +122,6 @@ async def build_server(
         agent=build_agent(models.default, database),
         models=models,
         turns=Turns(database, budget=settings.history_tokens),
-        max_turns=settings.max_turns,
     )
 
 

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from agents import MaxTurnsExceeded
 from chatkit.errors import CustomStreamError
 from chatkit.server import ChatKitServer
 from chatkit.store import NotFoundError
 from chatkit.types import AudioInput, SyncCustomActionResponse, TranscriptionResult
 
 from shared import runs
+from shared.bounds import Bound
 from shared.database import Database
 from shared.event_log import EventLog
 from shared.ids import new_id
@@ -18,6 +20,7 @@ from shared.queue import Queue
 from shared.runs import RunKind, Runs, RunStatus
 from shared.tables import Run
 from tests.worker.carrying import as_it_is
+from worker.bounds import UNBOUNDED
 from worker.calls import execute_call
 from worker.conversation_store import ConversationStore
 from worker.execute import Room
@@ -59,7 +62,7 @@ class Caller:
 
     def __init__(self, database: Database, event_log: EventLog, queue: Queue, answer: Any) -> None:
         self.database, self.server = database, Listening(ConversationStore(database), answer)
-        parts: dict[str, Any] = {"flusher": None, "server": self.server, "build_context": as_it_is}
+        parts: dict[str, Any] = {"flusher": None, "server": self.server, "build_context": as_it_is, "bounds": UNBOUNDED}
         self.room = Room(database=database, runs=Runs(database), log=event_log, queue=queue, **parts)
 
     async def admitted(self, request: dict[str, Any], *, deadline: float = 30) -> Run:
@@ -99,6 +102,7 @@ async def test_the_result_is_in_the_runs_row_and_the_audio_is_not(calling: Any) 
         (NotImplementedError("transcribe() must be overridden"), {"code": "not-offered"}),
         (CustomStreamError("too loud"), {"code": "custom", "message": "too loud"}),
         (RuntimeError("a secret"), {"code": "call-failed"}),
+        (MaxTurnsExceeded("9"), {"code": "max-turns", "message": Bound.TURNS.sentence}),
     ],
 )
 async def test_a_failure_is_kept_by_its_kind_and_never_by_its_text(calling: Any, error: Exception, code: Any) -> None:
