@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     """How long a stopping worker lets its runs end before it hands them over where they are."""
     worker_slots: int = Field(default=100, gt=0)
     """Runs that one worker process carries out at once."""
+    max_loop_lag: float = Field(default=0.25, gt=0)
+    """How late a worker's event loop may be while it still takes more runs."""
     ping_interval: float = Field(default=15.0, gt=0)
     send_timeout: float = Field(default=30.0, gt=0)
     max_body_bytes: int = Field(default=1_000_000, gt=0)
