@@ -25,7 +25,7 @@ from shared.ids import new_id
 from shared.messages import Writer
 from shared.queue import Queue
 from shared.records import Event, Record
-from shared.runs import Runs
+from shared.runs import RunKind, Runs
 from shared.settings import BusyPolicy
 from shared.tables import Run
 
@@ -113,7 +113,7 @@ class Admission:
         async with self._database.of(user_id).transaction() as connection:
             if submission.idempotency_key and (before := await _recall(connection, submission)):
                 return before, None
-            await self._gate.check_user(connection, user_id)
+            await self._gate.check_user(connection, user_id, spends=prelude.kind is not RunKind.CALL)
             await _open_conversation(connection, user_id, prelude)
             run = await runs.insert(
                 connection,

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """Model calls of one `Runner` call, whatever server makes it; fewer where it asks for fewer."""
     max_tool_calls: int = Field(default=100, gt=0)
     """Tool calls of one run, over all its attempts."""
+    max_tokens_per_day: int = Field(default=0, ge=0)
+    """Tokens that one user's runs may take in a day (UTC) before new messages are refused; 0 is no bound."""
     tool_timeout: float = Field(default=300.0, gt=0)
     """How long a tool may take that has no timeout of its own."""
     max_tool_output: int = Field(default=100_000, gt=0)

@@ -21,6 +21,8 @@ class Bounds:
     """Seconds that a tool may take which has no timeout of its own."""
     max_tool_output: int = sys.maxsize
     """Characters of a tool's output that its model is given."""
+    counts_tokens: bool = False
+    """Whether its user's tokens of the day are bounded: then each response is counted as it is journaled."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Bounds":
@@ -29,6 +31,7 @@ class Bounds:
             max_tool_calls=settings.max_tool_calls,
             tool_timeout=settings.tool_timeout,
             max_tool_output=settings.max_tool_output,
+            counts_tokens=settings.max_tokens_per_day > 0,
         )
 
     def turns(self, asked_for: int | None) -> int:

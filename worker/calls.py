@@ -59,6 +59,8 @@ async def execute_call(room: Room, attempt: Attempt) -> None:
     deadline = asyncio.get_running_loop().call_later(_seconds_left(run), attempt.stop, StopReason.DEADLINE)
     try:
         with carrying_out(current):
+            if run.attempt > 1:
+                await current.journal.load()
             outcome = await _outcome(room, attempt)
     except asyncio.CancelledError:
         if attempt.stopped is StopReason.SHUTDOWN and await asyncio.shield(room.runs.hand_over(run)):
@@ -69,7 +71,9 @@ async def execute_call(room: Room, attempt: Attempt) -> None:
     if current.failure is not None and await room.runs.hand_over(run):
         logger.warning("call abandoned", run=run.id, error=type(current.failure).__name__)
         await room.queue.enqueue(run.id)
-    elif await room.runs.finish(run, outcome.status, result=outcome.result, error=outcome.error):
+    elif await room.runs.finish(
+        run, outcome.status, usage=current.journal.usage, result=outcome.result, error=outcome.error
+    ):
         attempt.finished = True
         await room.database.of(run.user_id).run(_FORGET_AUDIO, {"id": run.id})
         with suppress(*REDIS_AWAY):

@@ -52,8 +52,6 @@ class CurrentRun:
     failure: Exception | None = None
     """An infrastructure failure, kept because the SDK's loop turns every exception into an error event."""
     results: list[Cancellable] = field(default_factory=list)
-    usages: list[Any] = field(default_factory=list)
-    """The SDK's counts of tokens and requests, one for each of the server's own `Runner` calls."""
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     """Finished tool calls (name, args, result) that no stored assistant message carries yet."""
     threads: dict[str, ThreadMetadata] = field(default_factory=dict)

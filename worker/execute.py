@@ -26,7 +26,6 @@ from shared.queue import Queue
 from shared.records import End, Event, Record
 from shared.runs import RunKind, Runs, RunStatus
 from shared.tables import Run
-from worker import runner
 from worker.bounds import Bounds
 from worker.current_run import CurrentRun, carrying_out
 from worker.journal import Journal
@@ -157,7 +156,7 @@ async def _finish(room: Room, attempt: Attempt, status: RunStatus) -> bool:
     assert attempt.current is not None
     code = attempt.current.passed or ErrorCode.STREAM_ERROR
     error = {"code": code} if status is RunStatus.FAILED else None
-    finished = await room.runs.finish(attempt.run, status, usage=runner.usage(attempt.current), error=error)
+    finished = await room.runs.finish(attempt.run, status, usage=attempt.current.journal.usage, error=error)
     attempt.finished = True
     logger.info("run ended", run=attempt.run.id, attempt=attempt.run.attempt, status=status, held=finished)
     return finished

@@ -30,6 +30,7 @@ from worker.current_run import CurrentRun
 from worker.journal import Journal
 from worker.model_response import whole_response
 from worker.replay import replayed
+from worker.tokens import tokens_of
 
 
 class JournalMismatch(Exception):
@@ -95,7 +96,8 @@ class JournaledModel(Model):
                     if not event.response.output and held:
                         event.response.output = [cast(Any, done).item for done in held]
                     response = event.response
-                    await self._journal.record_step(self._path, n, fingerprint, _dump(response))
+                    tokens = tokens_of(input, response) if self._current.bounds.counts_tokens else 0
+                    await self._journal.record_step(self._path, n, fingerprint, _dump(response), tokens)
                     self._learn(n, response)
                     for done in held:
                         yield done

@@ -1,8 +1,8 @@
 """The agent runner that every server's `Runner` calls go through.
 
 `agents.run.set_default_agent_runner` is the SDK's seam for it (experimental: pinned by tests/contract). An
-unmodified server gets from here: the journal, an end to its model calls when its run is stopped, its usage
-counted, its turns bounded, and its tool calls told in the simple dialect and kept with the message that follows them.
+unmodified server gets from here: the journal, an end to its model calls when its run is stopped, its turns
+bounded, and its tool calls told in the simple dialect and kept with the message that follows them.
 """
 
 import asyncio
@@ -63,26 +63,18 @@ class RunRunner(AgentRunner):
         current = current_run_or_none()
         if current is None:
             return await super().run(starting_agent, input, **kwargs)
-        nested = bool(path_of_task.get())
         with self._seam(current, kwargs):
-            result = await super().run(starting_agent, input, **kwargs)
-        if not nested:
-            # A nested call's tokens are in its caller's count already.
-            current.usages.append(result.context_wrapper.usage)
-        return result
+            return await super().run(starting_agent, input, **kwargs)
 
     def run_streamed(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResultStreaming:
         current = current_run_or_none()
         if current is None:
             return super().run_streamed(starting_agent, input, **kwargs)
-        nested = bool(path_of_task.get())
         with self._seam(current, kwargs):
             result = super().run_streamed(starting_agent, input, **kwargs)
         current.results.append(result)
         if result.run_loop_task is not None:
             result.run_loop_task.add_done_callback(_looked_at)
-        if not nested:
-            current.usages.append(result.context_wrapper.usage)
         return result
 
     @contextmanager
@@ -117,14 +109,6 @@ def install(*, idle_timeout: float) -> None:
     set_tracing_disabled(True)
     set_default_agent_runner(RunRunner(idle_timeout=idle_timeout))
     merging.install()
-
-
-def usage(current: CurrentRun) -> dict[str, int] | None:
-    """Tokens and requests of all agent runs of this attempt; None where no model was asked."""
-    if not current.usages:
-        return None
-    names = ("requests", "input_tokens", "output_tokens", "total_tokens")
-    return {name: sum(getattr(usage, name) for usage in current.usages) for name in names}
 
 
 def _arguments(context: RunContextWrapper[Any]) -> Any:

@@ -30,7 +30,7 @@ from tests.worker.room import Place, place_of, server_of, speech, texts
 from worker import runner
 from worker.bounds import Bounds
 from worker.effects import keyed
-from worker.stop import tell_only_of_stop
+from worker.stop import StopReason, tell_only_of_stop
 
 pytestmark = pytest.mark.anyio
 
@@ -212,7 +212,9 @@ async def test_an_attempt_that_died_does_not_give_its_run_new_calls(
         lives = lives_of(tireless)
         await lives.live(run, dies_at=dies_at)
         await lives.live(run)
-        calls = await database.one("SELECT count(*) AS n FROM tool_calls WHERE run_id = %(id)s", {"id": run.id})
+        calls = await database.across_users.one(
+            "SELECT count(*) AS n FROM tool_calls WHERE run_id = %(id)s", {"id": run.id}
+        )
         assert calls == {"n": 5}, f"killed at step {dies_at}"
         assert len(tireless.done) <= 6, f"killed at step {dies_at}"
         assert lives.place is not None
@@ -228,6 +230,46 @@ async def test_a_tool_that_ends_its_run_by_its_own_timeout_says_so(database: Dat
     await assert_ended_by(Bound.TOOL_TIMEOUT, *await answering(plain_server(database, agent)))
 
 
+async def test_what_a_run_took_is_kept_and_counted_for_its_user_though_it_failed(
+    database: Database, answering: Answering
+) -> None:
+    server = plain_server(database, Tireless().agent())
+    _, run = await answering(server, max_turns=3, counts_tokens=True)
+    row = await row_of(database, run)
+    assert (row["status"], row["usage"]["requests"]) == ("failed", 3)
+    [spent] = await database.across_users.all("SELECT user_id, tokens FROM daily_tokens", {})
+    assert spent["user_id"] == "ann"
+    assert spent["tokens"] > 0
+
+
+async def test_what_a_run_took_before_its_stop_is_kept_and_counted(
+    database: Database, event_log: EventLog, queue: Queue
+) -> None:
+    begun = asyncio.Event()
+
+    @function_tool
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def respond(*_: object) -> AsyncIterator[ThreadStreamEvent]:
+        async for _event in Runner.run_streamed(Agent("a", model=Tireless().model, tools=[work]), "go").stream_events():
+            pass
+        return
+        yield
+
+    run, server = await claimed(database), server_of(database, respond)
+    await event_log.begin(run.id, attempt=0, generation=1, expires_at=run.deadline.timestamp(), records=[])
+    async with place_of(database, event_log, queue, server, Bounds(counts_tokens=True)) as place:
+        attempt = place.begin(run)
+        await begun.wait()
+        await place.stop(attempt, StopReason.USER)
+    row = await row_of(database, run)
+    assert (row["status"], row["usage"]["requests"]) == ("cancelled", 1)
+    assert await database.across_users.one("SELECT tokens > 0 AS counted FROM daily_tokens", {}) == {"counted": True}
+
+
 def test_bounds_are_the_settings(settings_with: Callable[..., Settings]) -> None:
     wanted = {"max_turns": 1, "max_tool_calls": 2, "tool_timeout": 3.0, "max_tool_output": 4}
     assert Bounds.of(settings_with(**wanted)) == Bounds(**wanted)  # type: ignore[arg-type]
+    assert Bounds.of(settings_with(max_tokens_per_day=1)).counts_tokens

@@ -359,7 +359,7 @@ async def test_of_ten_megabytes_the_model_the_journal_and_the_reader_are_given_t
 
     [said], attempt = await first_and_later(database, huge, max_tool_output=1000)
     assert said.startswith("x" * 1000 + "\n[Cut here: the whole output has 10000000 characters")
-    row = await database.one("SELECT outcome::text AS outcome FROM tool_calls", {})
+    row = await database.across_users.one("SELECT outcome::text AS outcome FROM tool_calls", {})
     assert row is not None
     assert len(row["outcome"]) < 1200
     assert all(len(part) < 1200 for record in attempt.said for part in record.simple)  # type: ignore[union-attr]
