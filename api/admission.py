@@ -26,7 +26,7 @@ from shared.ids import new_id
 from shared.messages import Writer
 from shared.queue import Queue
 from shared.records import Event, Record
-from shared.runs import Runs
+from shared.runs import RunKind, Runs
 from shared.settings import BusyPolicy
 from shared.tables import Run
 
@@ -123,7 +123,7 @@ class Admission:
             if submission.idempotency_key and (before := await _recall(connection, submission)):
                 return before, None
             await counting.check()
-            await self._gate.check_user(connection, user_id)
+            await self._gate.check_user(connection, user_id, spends=prelude.kind is not RunKind.CALL)
             await _open_conversation(connection, user_id, prelude)
             run = await runs.insert(
                 connection,

@@ -96,7 +96,12 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             log,
             queue,
             cancel,
-            Gate(database, max_queued=settings.max_queued, max_active=settings.max_active_runs),
+            Gate(
+                database,
+                max_queued=settings.max_queued,
+                max_active=settings.max_active_runs,
+                max_tokens_per_day=settings.max_tokens_per_day,
+            ),
             rates,
             deadline=settings.run_deadline,
             tail=settings.log_tail,

@@ -1,9 +1,11 @@
 """How much is let in: an answer before anything is stored, and fair to those who ask for little."""
 
+import math
 import time
 
+from shared.daily_tokens import RESETS_IN, SPENT
 from shared.database import Connection, Database
-from shared.errors import TooMany, Unavailable
+from shared.errors import BudgetSpent, TooMany, Unavailable
 
 LOOK_SECONDS = 0.25
 """How old the known length of the queue may be; what this process admits meanwhile is counted on top."""
@@ -16,13 +18,18 @@ SELECT count(*) AS active FROM (
     SELECT FROM runs WHERE user_id = %(user_id)s AND status IN ('queued', 'running') LIMIT %(limit)s
 ) a
 """
+_ACTIVE_AND_SPENT = f"SELECT a.active, {SPENT} AS spent, {RESETS_IN} AS resets_in FROM ({_ACTIVE}) a"
 
 
 class Gate:
-    """Lets a run in while the queue is shorter than `max_queued` and its user has fewer than `max_active` runs."""
+    """Lets a run in while the queue is shorter than `max_queued` and its user has fewer than `max_active` runs.
 
-    def __init__(self, database: Database, *, max_queued: int, max_active: int) -> None:
+    With `max_tokens_per_day`, a user whose runs have taken so many today must wait for tomorrow; 0 is no bound.
+    """
+
+    def __init__(self, database: Database, *, max_queued: int, max_active: int, max_tokens_per_day: int = 0) -> None:
         self._database, self._max_queued, self._max_active = database, max_queued, max_active
+        self._max_tokens, self._standing = max_tokens_per_day, _ACTIVE_AND_SPENT if max_tokens_per_day else _ACTIVE
         self._waiting, self._looked_at = 0, float("-inf")
 
     async def check_queue(self) -> None:
@@ -35,11 +42,18 @@ class Gate:
             raise Unavailable("Too many answers are waiting already.", retry_after=5)
         self._waiting += 1
 
-    async def check_user(self, connection: Connection, user_id: str) -> None:
-        """Raises TooMany when this user has as many answers in progress as one may have."""
+    async def check_user(self, connection: Connection, user_id: str, *, spends: bool = True) -> None:
+        """Raises TooMany when this user has as many answers in progress as one may have.
+
+        What `spends` tokens is refused with BudgetSpent when today's are used up.
+        """
         await connection.execute(_TURN, {"user_id": user_id})
-        row = await (await connection.execute(_ACTIVE, {"user_id": user_id, "limit": self._max_active})).fetchone()
+        parameters = {"user_id": user_id, "limit": self._max_active}
+        row = await (await connection.execute(self._standing, parameters)).fetchone()
         if row is not None and row["active"] >= self._max_active:
             # Counted as waiting on the way in: else somebody who is refused often would shut the gate for all.
             self._waiting -= 1
             raise TooMany("Too many of your answers are in progress.", retry_after=2)
+        if row is not None and self._max_tokens and spends and row["spent"] >= self._max_tokens:
+            self._waiting -= 1
+            raise BudgetSpent(retry_after=math.ceil(row["resets_in"]))

@@ -1,6 +1,9 @@
 """How a run's stream ends, whoever ends it: every open item is done if it was stored, removed if it was not."""
 
+import json
+
 from shared import messages
+from shared.bounds import Bound
 from shared.database import Database
 from shared.event_log import EventLog
 from shared.fold import Fold, item_event, removed_event
@@ -39,8 +42,16 @@ async def end_log(log: EventLog, database: Database, run: Run) -> None:
         return
     records: list[Event | End] = [*await closing_events(database, run, fold)]
     if run.status == RunStatus.FAILED:
-        records.append(ERROR_EVENT)
+        records.append(error_event((run.error or {}).get("code")))
     await log.seal(run.id, [*records, End(run.status)])
+
+
+def error_event(code: str | None) -> Event:
+    """What is said of a failed run with this error code."""
+    if code not in list(Bound):
+        return ERROR_EVENT
+    said = {"type": "error", "code": "custom", "message": Bound(code).sentence, "allow_retry": True}
+    return Event(json.dumps(said, separators=(",", ":")).encode(), (frame(type="error", message=said["message"]),))
 
 
 def retraction(fold: Fold, item_id: str) -> Event:

@@ -8,7 +8,7 @@ Problem                       what goes over the wire as application/problem+jso
 ├── Conflict            409   ConversationBusy, ConversationLocked
 ├── TooLarge            413
 ├── Invalid             422   IdempotencyMismatch
-├── TooMany             429
+├── TooMany             429   BudgetSpent
 ├── NotOffered          501
 ├── Unavailable         503
 └── TooLate             504
@@ -103,6 +103,10 @@ class TooMany(Problem):
 
     def __init__(self, detail: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class BudgetSpent(TooMany):
+    type, title = "budget-spent", "Your budget for today is used up."
 
 
 class Unavailable(Problem):

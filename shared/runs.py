@@ -95,10 +95,21 @@ UPDATE runs SET status = 'queued', owner = NULL, lease_until = NULL, rings = 0, 
 WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running'
 """
 
-_CANCEL = """
+USAGE = """
+(SELECT CASE WHEN count(*) > 0 THEN jsonb_build_object(
+    'requests', count(*),
+    'input_tokens', coalesce(sum((response->'usage'->>'input_tokens')::bigint), 0),
+    'output_tokens', coalesce(sum((response->'usage'->>'output_tokens')::bigint), 0),
+    'total_tokens', coalesce(sum((response->'usage'->>'total_tokens')::bigint), 0)) END
+FROM run_steps WHERE run_id = runs.id)
+"""
+"""What a run's journal says it took, where it is ended by somebody else than its worker."""
+
+_CANCEL = f"""
 UPDATE runs SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
     status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
-    finished_at = CASE WHEN status = 'queued' THEN clock_timestamp() END
+    finished_at = CASE WHEN status = 'queued' THEN clock_timestamp() END,
+    usage = CASE WHEN status = 'queued' THEN {USAGE} END
 WHERE id = %(id)s AND user_id = %(user_id)s AND status IN ('queued', 'running')
 RETURNING *
 """

@@ -93,12 +93,23 @@ class Settings(BaseSettings):
     max_open_streams: int = Field(default=50, gt=0)
     """Streams of one user that one API process keeps open at once."""
     max_turns: int = Field(default=25, gt=0)
+    """Model calls of one `Runner` call, whatever server makes it; fewer where it asks for fewer."""
+    max_tool_calls: int = Field(default=100, gt=0)
+    """Tool calls of one run, over all its attempts."""
+    max_tokens_per_day: int = Field(default=0, ge=0)
+    """Tokens that one user's runs may take in a day (UTC) before new messages are refused; 0 is no bound."""
+    tool_timeout: float = Field(default=300.0, gt=0)
+    """How long a tool may take that has no timeout of its own."""
+    max_tool_output: int = Field(default=100_000, gt=0)
+    """Characters of a tool's output that its model is given."""
     history_tokens: int = Field(default=30_000, gt=0)
     """What of a conversation's past the default agent's model is given, at most."""
     drain_seconds: float = Field(default=30.0, ge=0)
     """How long a stopping worker lets its runs end before it hands them over where they are."""
     worker_slots: int = Field(default=100, gt=0)
     """Runs that one worker process carries out at once."""
+    max_loop_lag: float = Field(default=0.25, gt=0)
+    """How late a worker's event loop may be while it still takes more runs."""
     ping_interval: float = Field(default=15.0, gt=0)
     send_timeout: float = Field(default=30.0, gt=0)
     body_timeout: float = Field(default=30.0, gt=0)

@@ -1,9 +1,9 @@
 """The tables. Changed together with a migration, in one commit; `alembic check` compares the two."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, ForeignKey, Index, Integer, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Date, DateTime, ForeignKey, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -171,6 +171,16 @@ class ToolCall(SQLModel, table=True):
     outcome: dict[str, Any] | None = _exact_json()
     started_at: datetime = _created()
     finished_at: datetime | None = _moment()
+
+
+class DailyTokens(SQLModel, table=True):
+    """What a user's runs have taken of their models on one day (see shared/daily_tokens.py)."""
+
+    __tablename__ = "daily_tokens"
+
+    user_id: str = _text(primary_key=True)
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    tokens: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class IdempotencyKey(SQLModel, table=True):

@@ -93,7 +93,8 @@ def database_url(_emptied: tuple[str, psycopg.Connection]) -> str:
     It is emptied for each test, which is fifty times as quick as a new one.
     """
     url, connection = _emptied
-    connection.execute("; ".join(f"DELETE FROM {table}" for table in ("conversations", "runs", "tasks", "attachments")))
+    tables = ("conversations", "runs", "tasks", "attachments", "daily_tokens")
+    connection.execute("; ".join(f"DELETE FROM {table}" for table in tables))
     return as_application(url)
 
 

@@ -23,6 +23,7 @@ from shared.records import End
 from shared.runs import RunStatus
 from shared.tables import Run
 from shared.wire import to_wire
+from worker.bounds import bound_passed
 from worker.current_run import CurrentRun, carrying_out
 from worker.execute import Room
 from worker.journal import Journal
@@ -52,12 +53,14 @@ class Outcome:
 async def execute_call(room: Room, attempt: Attempt) -> None:
     """From claimed to ended, or given back."""
     run = attempt.run
-    current = CurrentRun(run, say=lambda _: None)
+    current = CurrentRun(run, say=lambda _: None, bounds=room.bounds)
     current.journal = Journal(room.database, current)
     attempt.begin(current)
     deadline = asyncio.get_running_loop().call_later(_seconds_left(run), attempt.stop, StopReason.DEADLINE)
     try:
         with carrying_out(current):
+            if run.attempt > 1:
+                await current.journal.load()
             outcome = await _outcome(room, attempt)
     except asyncio.CancelledError:
         if attempt.stopped is StopReason.SHUTDOWN and await asyncio.shield(room.runs.hand_over(run)):
@@ -68,7 +71,9 @@ async def execute_call(room: Room, attempt: Attempt) -> None:
     if current.failure is not None and await room.runs.hand_over(run):
         logger.warning("call abandoned", run=run.id, error=type(current.failure).__name__)
         await room.queue.enqueue(run.id)
-    elif await room.runs.finish(run, outcome.status, result=outcome.result, error=outcome.error):
+    elif await room.runs.finish(
+        run, outcome.status, usage=current.journal.usage, result=outcome.result, error=outcome.error
+    ):
         attempt.finished = True
         await room.database.of(run.user_id).run(_FORGET_AUDIO, {"id": run.id})
         with suppress(*REDIS_AWAY):
@@ -90,6 +95,8 @@ async def _outcome(room: Room, attempt: Attempt) -> Outcome:
 
 
 def _failure(run: Run, error: Exception) -> Outcome:
+    if bound := bound_passed(error):
+        return _failed(bound, message=bound.sentence)
     match error:
         case NotFoundError():
             return _failed("not-found")

@@ -10,12 +10,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agents import AgentsException
+from chatkit.errors import CustomStreamError
 from chatkit.types import ThreadMetadata
 
+from shared.bounds import Bound
 from shared.errors import RunError
 from shared.messages import Writer
 from shared.records import Record
 from shared.tables import Run
+from worker.bounds import UNBOUNDED, Bounds, bound_passed
 
 
 class Cancellable(Protocol):
@@ -35,6 +39,9 @@ class CurrentRun:
     run: Run
     say: Callable[[Record], None]
     """Append a record to the run's log."""
+    bounds: Bounds = UNBOUNDED
+    passed: Bound | None = None
+    """The bound that has ended the run."""
     open: bool = True
     """False once the attempt's store is closed."""
     journal: Any = None
@@ -45,8 +52,6 @@ class CurrentRun:
     failure: Exception | None = None
     """An infrastructure failure, kept because the SDK's loop turns every exception into an error event."""
     results: list[Cancellable] = field(default_factory=list)
-    usages: list[Any] = field(default_factory=list)
-    """The SDK's counts of tokens and requests, one for each of the server's own `Runner` calls."""
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     """Finished tool calls (name, args, result) that no stored assistant message carries yet."""
     threads: dict[str, ThreadMetadata] = field(default_factory=dict)
@@ -80,6 +85,17 @@ class CurrentRun:
         """The user has asked for a Stop, and this attempt is the first here to know."""
         if self.on_stop_asked is not None:
             self.on_stop_asked()
+
+    @contextmanager
+    def bounds_in_words(self) -> Iterator[None]:
+        """An error that leaves the body because of a bound is noted, and becomes one whose sentence the SDK shows."""
+        try:
+            yield
+        except AgentsException as error:
+            if (bound := bound_passed(error)) is None:
+                raise
+            self.passed = bound
+            raise CustomStreamError(bound.sentence, allow_retry=True) from error
 
     def take_tool_calls(self) -> list[dict[str, Any]]:
         """The finished calls, once."""

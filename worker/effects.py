@@ -22,7 +22,9 @@ from typing import Any, TypeVar
 from agents import FunctionTool
 
 from shared.database import Connection
+from worker.bounds import UNBOUNDED, Bounds
 from worker.journal import Journal, Place
+from worker.tool_output import cut_text
 
 T = TypeVar("T")
 
@@ -43,6 +45,7 @@ class Invocation:
 
     journal: Journal
     place: Place
+    bounds: Bounds = UNBOUNDED
 
 
 _invocation: ContextVar[Invocation | None] = ContextVar("tool_invocation", default=None)
@@ -84,7 +87,8 @@ async def finish_in(connection: Connection, result: str) -> None:
     """
     invocation = _invocation.get()
     if invocation is not None:
-        await invocation.journal.finish_in(connection, invocation.place, {"result": result})
+        outcome = {"result": cut_text(result, invocation.bounds.max_tool_output)}
+        await invocation.journal.finish_in(connection, invocation.place, outcome)
 
 
 def current_invocation() -> Invocation:

@@ -16,6 +16,7 @@ from chatkit.server import ChatKitServer
 from chatkit.types import ErrorEvent
 
 from shared import messages
+from shared.bounds import Bound
 from shared.database import AWAY, Database
 from shared.errors import StaleAttempt
 from shared.event_log import EventLog
@@ -25,7 +26,7 @@ from shared.queue import Queue
 from shared.records import End, Event, Record
 from shared.runs import RunKind, Runs, RunStatus
 from shared.tables import Run
-from worker import runner
+from worker.bounds import Bounds
 from worker.current_run import CurrentRun, carrying_out
 from worker.journal import Journal
 from worker.log_writer import Flusher, LogWriter
@@ -51,10 +52,11 @@ class Room:
     queue: Queue
     server: ChatKitServer[Any]
     build_context: Any
+    bounds: Bounds
 
 
 FAILED = ErrorEvent(code=ErrorCode.STREAM_ERROR, allow_retry=True)
-TOO_LONG = ErrorEvent(message="This answer took too long and was ended.", allow_retry=True)
+TOO_LONG = ErrorEvent(message=Bound.DEADLINE.sentence, allow_retry=True)
 INFRASTRUCTURE = (*AWAY, StaleAttempt)
 
 
@@ -87,7 +89,7 @@ async def execute_run(room: Room, attempt: Attempt) -> None:
 
 async def _answer(room: Room, attempt: Attempt, writer: LogWriter) -> RunStatus:
     """Say everything the server says; the status the run has earned by it."""
-    current = CurrentRun(attempt.run, say=lambda record: voice.tell(record))  # noqa: PLW0108  (made next)
+    current = CurrentRun(attempt.run, lambda record: voice.tell(record), room.bounds)  # noqa: PLW0108  (made next)
     voice = Voice(room.database, writer, current)
     attempt.begin(current)
     try:
@@ -113,6 +115,7 @@ async def _answer(room: Room, attempt: Attempt, writer: LogWriter) -> RunStatus:
     if current.failure is not None:
         raise Abandoned(type(current.failure).__name__)
     if attempt.stopped is StopReason.DEADLINE:
+        current.passed = Bound.DEADLINE
         await voice.say(TOO_LONG)
     status = _status(attempt, writer)
     if status is RunStatus.COMPLETED and attempt.run.attempt > 1:
@@ -151,8 +154,9 @@ def _status(attempt: Attempt, writer: LogWriter) -> RunStatus:
 
 async def _finish(room: Room, attempt: Attempt, status: RunStatus) -> bool:
     assert attempt.current is not None
-    error = {"code": "stream.error"} if status is RunStatus.FAILED else None
-    finished = await room.runs.finish(attempt.run, status, usage=runner.usage(attempt.current), error=error)
+    code = attempt.current.passed or ErrorCode.STREAM_ERROR
+    error = {"code": code} if status is RunStatus.FAILED else None
+    finished = await room.runs.finish(attempt.run, status, usage=attempt.current.journal.usage, error=error)
     attempt.finished = True
     logger.info("run ended", run=attempt.run.id, attempt=attempt.run.attempt, status=status, held=finished)
     return finished

@@ -30,9 +30,10 @@ class ItemIds:
         self._done: set[str] = set()
 
     async def own(self, events: AsyncIterator[ThreadStreamEvent]) -> AsyncIterator[ThreadStreamEvent]:
-        """The same events, each item under an id that is its own."""
-        async for event in events:
-            yield self._mapped(event)
+        """The same events, each item under an id that is its own; what a bound ends is ended in words of ours."""
+        with self._current.bounds_in_words():
+            async for event in events:
+                yield self._mapped(event)
 
     def _mapped(self, event: ThreadStreamEvent) -> ThreadStreamEvent:
         match event:

@@ -16,6 +16,7 @@ from psycopg import Error as PostgresError
 from psycopg.types.json import Json
 from psycopg_pool import PoolTimeout
 
+from shared.daily_tokens import COUNT
 from shared.database import Connection, Database, Row
 from shared.errors import StaleAttempt
 from shared.messages import FENCE
@@ -23,11 +24,12 @@ from shared.tables import Run
 from shared.wire import clean
 from worker.current_run import CurrentRun
 
-_STEP = f"""
-WITH fence AS ({FENCE})
+_INSERT_STEP = """
 INSERT INTO run_steps (run_id, path, n, attempt, fingerprint, response)
 SELECT %(run_id)s, %(path)s, %(n)s, %(attempt)s, %(fingerprint)s, %(response)s FROM fence
 """
+_STEP = f"WITH fence AS ({FENCE}) {_INSERT_STEP}"
+_COUNTED_STEP = f"WITH fence AS ({FENCE}), step AS ({_INSERT_STEP} RETURNING 1) {COUNT}"
 
 _BEGIN = f"""
 WITH fence AS ({FENCE}),
@@ -72,6 +74,8 @@ class Journal:
         self._calls: dict[tuple[str, int, int], Row] = {}
         self._places: dict[tuple[str, str], tuple[int, int]] = {}
         self._runner_calls: dict[str, int] = {}
+        self._asked_for: set[tuple[str, int, int]] = set()
+        self._usages: list[dict[str, Any]] = []
 
     async def load(self) -> None:
         """Read what earlier attempts have recorded."""
@@ -80,6 +84,8 @@ class Journal:
         calls = await self._own.all("SELECT * FROM tool_calls WHERE run_id = %(id)s", {"id": run.id})
         self._steps = {(row["path"], row["n"]): row for row in steps}
         self._calls = {(row["path"], row["n"], row["index"]): row for row in calls}
+        self._asked_for.update(self._calls)
+        self._usages = [row["response"].get("usage") or {} for row in steps]
 
     @property
     def empty(self) -> bool:
@@ -95,14 +101,32 @@ class Journal:
         """The recorded response (`fingerprint`, `response`) of a model call."""
         return self._steps.get((path, n))
 
-    async def record_step(self, path: str, n: int, fingerprint: str, response: dict[str, Any]) -> None:
-        """Commit a model response. Raises StaleAttempt."""
-        await self._write(_STEP, path=path, n=n, fingerprint=fingerprint, response=Json(clean(response)))
+    async def record_step(self, path: str, n: int, fingerprint: str, response: dict[str, Any], tokens: int = 0) -> None:
+        """Commit a model response, and that it took so many of its user's tokens. Raises StaleAttempt."""
+        counted = {"user_id": self._current.run.user_id, "tokens": tokens}
+        query, more = (_COUNTED_STEP, counted) if self._current.bounds.counts_tokens else (_STEP, {})
+        await self._write(query, path=path, n=n, fingerprint=fingerprint, response=Json(clean(response)), **more)
+        self._usages.append(response.get("usage") or {})
+
+    @property
+    def usage(self) -> dict[str, int] | None:
+        """Requests and tokens of the run, in all its attempts; None where no model has answered."""
+        if not self._usages:
+            return None
+        names = ("input_tokens", "output_tokens", "total_tokens")
+        sums = {name: sum(one.get(name) or 0 for one in self._usages) for name in names}
+        return {"requests": len(self._usages), **sums}
 
     def learn_calls(self, path: str, n: int, call_ids: list[str]) -> None:
         """The call ids of a response, in order: how a tool's place is found when it is invoked."""
         for index, call_id in enumerate(call_ids):
             self._places[path, call_id] = (n, index)
+            self._asked_for.add((path, n, index))
+
+    @property
+    def tool_calls(self) -> int:
+        """How many tool calls the run's models have asked for, in all its attempts; one that is said again is one."""
+        return len(self._asked_for)
 
     def place(self, path: str, call_id: str) -> Place | None:
         """Where this call stands; None for one that no recorded response has asked for."""

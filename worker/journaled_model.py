@@ -23,12 +23,14 @@ from openai.types.responses import (
 from pydantic_core import to_jsonable_python
 
 from shared.wire import clean
+from worker.bounds import TooManyToolCalls
 from worker.chat_completions import require_finish_reason
 from worker.checked_model import CheckedModel
 from worker.current_run import CurrentRun
 from worker.journal import Journal
 from worker.model_response import whole_response
 from worker.replay import replayed
+from worker.tokens import tokens_of
 
 
 class JournalMismatch(Exception):
@@ -62,6 +64,7 @@ class JournaledModel(Model):
         tracing: Any,
         **options: Any,
     ) -> AsyncIterator[TResponseStreamEvent]:
+        self._require_within_bounds()
         n = self._n
         fingerprint = _fingerprint(self._agent, system_instructions, input, tools, handoffs, output_schema)
         recorded = self._journal.step(self._path, n)
@@ -93,7 +96,8 @@ class JournaledModel(Model):
                     if not event.response.output and held:
                         event.response.output = [cast(Any, done).item for done in held]
                     response = event.response
-                    await self._journal.record_step(self._path, n, fingerprint, _dump(response))
+                    tokens = tokens_of(input, response) if self._current.bounds.counts_tokens else 0
+                    await self._journal.record_step(self._path, n, fingerprint, _dump(response), tokens)
                     self._learn(n, response)
                     for done in held:
                         yield done
@@ -114,6 +118,12 @@ class JournaledModel(Model):
     def _learn(self, n: int, response: Response) -> None:
         calls = [item for item in response.output if isinstance(item, ResponseFunctionToolCall)]
         self._journal.learn_calls(self._path, n, [call.call_id for call in calls])
+        self._require_within_bounds()
+
+    def _require_within_bounds(self) -> None:
+        # Before a model is asked as well: an agent that hears of it as its tool's failure must not go on.
+        if self._journal.tool_calls > self._current.bounds.max_tool_calls:
+            raise TooManyToolCalls
 
     def _inner(self) -> Model:
         """The model the SDK would have asked (agents.run_internal.turn_preparation.get_model)."""

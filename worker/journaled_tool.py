@@ -8,9 +8,11 @@ way a server came by them, and outside a run a tool is what it was.
 import asyncio
 import json
 from contextvars import ContextVar
+from copy import copy
 from typing import Any
 
-from agents import FunctionTool, ToolOutputFileContent, ToolOutputImage, ToolOutputText
+from agents import FunctionTool
+from agents.tool import invoke_function_tool
 from agents.tool_context import ToolContext
 from chatkit.agents import AgentContext, ClientToolCall
 from chatkit.types import ThreadMetadata, ThreadStreamEvent
@@ -19,11 +21,16 @@ from pydantic import TypeAdapter
 from shared.wire import clean_text
 from worker.current_run import current_run_or_none
 from worker.effects import Effect, Invocation, effect_of, entering, leaving
-from worker.journal import Journal, Place
+from worker.journal import Journal
+from worker.tool_output import STRUCTURED, cut
 
 OUTCOME_UNKNOWN = (
     "The outcome of this call is unknown: it was interrupted while it ran, and it may have taken effect. "
     "It was not repeated. Tell the user, and check before you try again."
+)
+TOOK_TOO_LONG = (
+    "This call was given up after {seconds:g} seconds: it has no result, and it may still take effect. "
+    "Tell the user, and check before you try again."
 )
 
 path_of_task: ContextVar[str] = ContextVar("journal_path", default="")
@@ -32,14 +39,15 @@ path_of_task: ContextVar[str] = ContextVar("journal_path", default="")
 _said: ContextVar[list[ThreadStreamEvent] | None] = ContextVar("said_by_tool", default=None)
 
 _EVENT: TypeAdapter[ThreadStreamEvent] = TypeAdapter(ThreadStreamEvent)
-_STRUCTURED = (ToolOutputText, ToolOutputImage, ToolOutputFileContent)
 _THREAD_FIELDS = {"title", "status", "metadata", "allowed_image_domains"}
 
 
 def journaled(tool: object) -> None:
     """Wrap the tool, once."""
     if isinstance(tool, FunctionTool) and not isinstance(tool.on_invoke_tool, _Journaled):
-        tool.on_invoke_tool = _Journaled(tool.on_invoke_tool, tool.name, effect_of(tool))
+        tool.on_invoke_tool = _Journaled(tool)
+        # What it declares of its own is kept inside, where its result is recorded.
+        tool.timeout_seconds = None
 
 
 def listening(context: object) -> None:
@@ -64,8 +72,11 @@ class _HeardQueue(asyncio.Queue[Any]):
 class _Journaled:
     """A tool's invoker with the journal around it."""
 
-    def __init__(self, invoke: Any, name: str, effect: Effect) -> None:
-        self._invoke, self._name, self._effect = invoke, name, effect
+    def __init__(self, tool: FunctionTool) -> None:
+        self._invoke, self._name, self._effect = tool.on_invoke_tool, tool.name, effect_of(tool)
+        self._timed = copy(tool) if tool.timeout_seconds is not None else None
+        # An agent's models and tools have bounds of their own.
+        self._unhurried = self._timed is not None or tool._is_agent_tool
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._invoke, name)
@@ -75,7 +86,7 @@ class _Journaled:
         journal: Journal | None = current.journal if current is not None else None
         place = journal.place(path_of_task.get(), context.tool_call_id) if journal is not None else None
         if current is None or journal is None or place is None:
-            return await self._invoke(context, arguments)
+            return await self._result(context, arguments)
         recorded = journal.call(place)
         if recorded is not None and recorded["outcome"] is not None:
             return await _say_again(context, recorded["outcome"])
@@ -87,16 +98,17 @@ class _Journaled:
             current.stop_asked()
             # The task is cancelled where it waits.
             await asyncio.Event().wait()
-        return await self._run(context, arguments, journal, place)
+        return await self._run(context, arguments, Invocation(journal, place, current.bounds))
 
-    async def _run(self, context: ToolContext[Any], arguments: str, journal: Journal, place: Place) -> Any:
+    async def _run(self, context: ToolContext[Any], arguments: str, invocation: Invocation) -> Any:
+        place, bounds = invocation.place, invocation.bounds
         thread = _thread(context)
         before = thread.model_dump(mode="json", include=_THREAD_FIELDS) if thread else {}
         said: list[ThreadStreamEvent] = []
-        heard, entered = _said.set(said), entering(Invocation(journal, place))
+        heard, entered = _said.set(said), entering(invocation)
         path = path_of_task.set(f"{place.path}/{place.n}.{place.index}")
         try:
-            result = await self._invoke(context, arguments)
+            result = cut(await self._within(bounds.tool_timeout, context, arguments), bounds.max_tool_output)
             if isinstance(result, str):
                 # What no database keeps, no model is sent either: the journal's words are the live ones.
                 result = clean_text(result)
@@ -104,8 +116,24 @@ class _Journaled:
             path_of_task.reset(path)
             leaving(entered)
             _said.reset(heard)
-        await journal.finish(place, _outcome(result, said, context, before))
+        await invocation.journal.finish(place, _outcome(result, said, context, before))
         return result
+
+    async def _within(self, seconds: float | None, context: ToolContext[Any], arguments: str) -> Any:
+        """The tool's result, or that it was given up. What runs in a thread cannot be ended: it is left behind."""
+        try:
+            async with asyncio.timeout(None if self._unhurried else seconds) as limit:
+                return await self._result(context, arguments)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return TOOK_TOO_LONG.format(seconds=seconds)
+
+    async def _result(self, context: ToolContext[Any], arguments: str) -> Any:
+        """As the SDK would have had it, which keeps the tool's own timeout."""
+        if self._timed is not None:
+            return await invoke_function_tool(function_tool=self._timed, context=context, arguments=arguments)
+        return await self._invoke(context, arguments)
 
 
 def _outcome(
@@ -146,9 +174,9 @@ def _thread(context: ToolContext[Any]) -> ThreadMetadata | None:
 
 def _plain(result: Any) -> Any:
     """A result that is no string, as JSON that the model is sent in the same words; else those words."""
-    if isinstance(result, _STRUCTURED):
+    if isinstance(result, STRUCTURED):
         return result.model_dump(mode="json")
-    if isinstance(result, list | tuple) and result and all(isinstance(part, _STRUCTURED) for part in result):
+    if isinstance(result, list | tuple) and result and all(isinstance(part, STRUCTURED) for part in result):
         return [part.model_dump(mode="json") for part in result]
     try:
         plain = json.loads(json.dumps(result))

@@ -77,6 +77,7 @@ def _duties(wiring: Wiring) -> list[Coroutine[None, None, None]]:
         wiring.leases.keep(),
         wiring.sweeper.run(),
         wiring.collector.run(),
+        wiring.lag.measure(),
         wiring.room.queue.keep_seen(wiring.owner),
     ]
 

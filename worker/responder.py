@@ -60,11 +60,10 @@ class TodoServer(ChatKitServer[RequestContext]):
         agent: Agent[AgentContext[RequestContext]],
         models: Models,
         turns: Turns,
-        max_turns: int,
     ) -> None:
         super().__init__(store, attachments)
         self._attachments, self._agent, self.models = attachments, agent, models
-        self._turns, self._max_turns = turns, max_turns
+        self._turns = turns
 
     async def respond(
         self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: RequestContext
@@ -80,7 +79,8 @@ class TodoServer(ChatKitServer[RequestContext]):
             self._agent,
             [*history, *said],
             context=agent_context,
-            max_turns=self._max_turns,
+            # As many as the worker lets any server have.
+            max_turns=None,
             hooks=ToolTasks(),
             run_config=self._config(input_user_message),
         )

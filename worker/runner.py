@@ -1,8 +1,8 @@
 """The agent runner that every server's `Runner` calls go through.
 
 `agents.run.set_default_agent_runner` is the SDK's seam for it (experimental: pinned by tests/contract). An
-unmodified server gets from here: the journal, an end to its model calls when its run is stopped, its usage
-counted, and its tool calls told in the simple dialect and kept with the message that follows them.
+unmodified server gets from here: the journal, an end to its model calls when its run is stopped, its turns
+bounded, and its tool calls told in the simple dialect and kept with the message that follows them.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from worker import merging
 from worker.current_run import CurrentRun, current_run_or_none
 from worker.journaled_model import JournaledModel
 from worker.journaled_tool import journaled, listening, path_of_task
+from worker.tool_output import cut_text
 
 
 class SeamHooks(RunHooks[Any]):
@@ -46,7 +47,7 @@ class SeamHooks(RunHooks[Any]):
         await self._own.on_tool_start(context, agent, tool)
 
     async def on_tool_end(self, context: RunContextWrapper[Any], agent: Agent[Any], tool: Tool, result: Any) -> None:
-        said = _plain(result)
+        said = _plain(result, self._current.bounds.max_tool_output)
         self._current.tool_calls.append({"name": tool.name, "args": _arguments(context), "result": said})
         self._current.say(Event(simple=(frame(type="tool_result", name=tool.name, result=said),)))
         await self._own.on_tool_end(context, agent, tool, result)
@@ -62,26 +63,18 @@ class RunRunner(AgentRunner):
         current = current_run_or_none()
         if current is None:
             return await super().run(starting_agent, input, **kwargs)
-        nested = bool(path_of_task.get())
         with self._seam(current, kwargs):
-            result = await super().run(starting_agent, input, **kwargs)
-        if not nested:
-            # A nested call's tokens are in its caller's count already.
-            current.usages.append(result.context_wrapper.usage)
-        return result
+            return await super().run(starting_agent, input, **kwargs)
 
     def run_streamed(self, starting_agent: Agent[Any], input: Any, **kwargs: Any) -> RunResultStreaming:
         current = current_run_or_none()
         if current is None:
             return super().run_streamed(starting_agent, input, **kwargs)
-        nested = bool(path_of_task.get())
         with self._seam(current, kwargs):
             result = super().run_streamed(starting_agent, input, **kwargs)
         current.results.append(result)
         if result.run_loop_task is not None:
             result.run_loop_task.add_done_callback(_looked_at)
-        if not nested:
-            current.usages.append(result.context_wrapper.usage)
         return result
 
     @contextmanager
@@ -94,6 +87,7 @@ class RunRunner(AgentRunner):
             config = replace(config, model=config.model.config.model)
         model = JournaledModel(current.journal, path, config, current, idle_timeout=self._idle_timeout)
         kwargs["run_config"] = replace(config, model=model)
+        kwargs["max_turns"] = current.bounds.turns(kwargs.get("max_turns"))
         kwargs["hooks"] = SeamHooks(current, model, kwargs.get("hooks"))
         listening(kwargs.get("context"))
         token = path_of_task.set(path)
@@ -117,14 +111,6 @@ def install(*, idle_timeout: float) -> None:
     merging.install()
 
 
-def usage(current: CurrentRun) -> dict[str, int] | None:
-    """Tokens and requests of all agent runs of this attempt; None where no model was asked."""
-    if not current.usages:
-        return None
-    names = ("requests", "input_tokens", "output_tokens", "total_tokens")
-    return {name: sum(getattr(usage, name) for usage in current.usages) for name in names}
-
-
 def _arguments(context: RunContextWrapper[Any]) -> Any:
     if not isinstance(context, ToolContext):
         return {}
@@ -134,11 +120,11 @@ def _arguments(context: RunContextWrapper[Any]) -> Any:
         return {}
 
 
-def _plain(result: Any) -> Any:
-    """The result as JSON: a tool's string that is JSON already is shown as what it says."""
+def _plain(result: Any, limit: int) -> Any:
+    """The result as JSON: a tool's string that is JSON already is shown as what it says, and a picture is cut."""
     if isinstance(result, str):
         try:
             return clean(json.loads(result))
         except ValueError:
             return clean(result)
-    return clean(str(result))
+    return clean(cut_text(str(result), limit))

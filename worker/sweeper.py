@@ -15,6 +15,7 @@ from shared.database import AWAY, Database
 from shared.ending import end_log
 from shared.event_log import EventLog
 from shared.queue import Queue
+from shared.runs import USAGE
 from shared.tables import Run
 
 logger = structlog.get_logger()
@@ -23,11 +24,13 @@ INTERVAL = 0.5
 CRASHES = 3
 LIMIT = 100
 
-_END = """
-UPDATE runs SET finished_at = clock_timestamp(), owner = NULL, lease_until = NULL,
+_END = f"""
+UPDATE runs SET usage = {USAGE}, finished_at = clock_timestamp(), owner = NULL, lease_until = NULL,
     crashes = crashes + (status = 'running' AND cancel_requested_at IS NULL)::int,
     status = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'failed' END,
-    error = CASE WHEN cancel_requested_at IS NULL THEN '{"code": "stream.error"}'::jsonb END
+    error = CASE WHEN cancel_requested_at IS NOT NULL THEN NULL
+                 WHEN deadline < clock_timestamp() THEN '{{"code": "deadline"}}'::jsonb
+                 ELSE '{{"code": "stream.error"}}'::jsonb END
 WHERE id IN (
     SELECT id FROM runs
     WHERE (status = 'running' AND lease_until < clock_timestamp()

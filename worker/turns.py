@@ -18,10 +18,9 @@ from shared.messages import FENCE
 from worker.conversation_store import known
 from worker.converter import Converter
 from worker.current_run import current_run
+from worker.tokens import CHARACTERS_PER_TOKEN
 
 MAX_MESSAGES = 400
-CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb; counting exactly would need each provider's own tokenizer."""
 
 _SAVE = f"""
 WITH fence AS ({FENCE})

@@ -18,6 +18,7 @@ from shared.errors import NotClaimable
 from shared.event_log import EventLog
 from shared.files import DirectoryFiles
 from shared.ids import new_id
+from shared.loop_lag import LoopLag
 from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect
@@ -26,6 +27,7 @@ from shared.settings import SCRIPTED, Settings
 from worker import runner
 from worker.agent import build_agent
 from worker.attachment_store import OwnAttachments
+from worker.bounds import Bounds
 from worker.calls import execute_call
 from worker.collector import Collector
 from worker.conversation_store import ConversationStore
@@ -55,6 +57,7 @@ class Wiring:
     channels: Channels
     leases: Leases
     collector: Collector
+    lag: LoopLag
 
 
 @asynccontextmanager
@@ -89,15 +92,27 @@ async def wired(
         own = OwnAttachments(database, files, AttachmentRules.of(settings))
         server = await build_server(settings, database, store, own)
         tell_only_of_stop(server)
-        room = Room(database, runs, log, flusher, queue, server, build_context=load_context(settings.chatkit_context))
+        context, bounds = load_context(settings.chatkit_context), Bounds.of(settings)
+        room = Room(database, runs, log, flusher, queue, server, build_context=context, bounds=bounds)
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
         leases = leases_of(renewals, slots)
-        free = lambda: slots.free if leases.healthy else 0  # noqa: E731
+        lag = LoopLag()
+        free = partial(room_for, slots, leases, lag, max_lag=settings.max_loop_lag)
         doorbell = Doorbell(arq_redis, claiming(runs, queue, slots, owner), free=free)
         collector = Collector(database, files, unbound_seconds=settings.attachment_unbound_seconds)
         sweeper = Sweeper(database, log, queue)
-        yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector)
+        yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector, lag)
+
+
+def room_for(slots: Slots, leases: Leases, lag: LoopLag, *, max_lag: float) -> int:
+    """How many runs more this worker may take."""
+    if not leases.healthy:
+        return 0
+    if lag.seconds <= max_lag:
+        return slots.free
+    # It takes one if it has none: where the whole machine is slow, somebody must answer all the same.
+    return 0 if slots.attempts else min(slots.free, 1)
 
 
 async def execute(room: Room, attempt: Attempt) -> None:
@@ -120,7 +135,6 @@ async def build_server(
         agent=build_agent(models.default, database),
         models=models,
         turns=Turns(database, budget=settings.history_tokens),
-        max_turns=settings.max_turns,
     )
 
 

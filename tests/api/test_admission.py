@@ -15,7 +15,7 @@ from api.gate import Gate
 from api.prelude import Prelude, Refused, first_message, next_message
 from api.rates import Rates
 from shared.database import Connection, Database
-from shared.errors import ConversationBusy, ConversationLocked, IdempotencyMismatch, NotFound
+from shared.errors import BudgetSpent, ConversationBusy, ConversationLocked, IdempotencyMismatch, NotFound
 from shared.event_log import EventLog
 from shared.fold import Fold
 from shared.identity import Principal
@@ -215,3 +215,18 @@ async def test_a_message_is_admitted_though_redis_is_away(
     admission = Admission(database, event_log, queue, cancel, gate, rates, deadline=60, tail=60, busy_policy="auto")
     run = await admission.admit(by(), first_message(said("hello")))
     assert [row["content"] for row in await stored(database, run)] == ["hello"]
+
+
+async def test_when_the_days_tokens_are_spent_nothing_is_stored_and_what_spends_none_is_admitted(
+    database: Database, event_log: EventLog, queue: Queue
+) -> None:
+    gate = Gate(database, max_queued=10, max_active=10, max_tokens_per_day=100)
+    cancel = Cancel(database, event_log, queue)
+    admission = Admission(database, event_log, queue, cancel, gate, deadline=60, tail=60, busy_policy="auto")
+    before = await admission.admit(by(idempotency_key="k"), first_message(said("hello")))
+    await database.of("ann").run("INSERT INTO daily_tokens VALUES ('ann', (now() AT TIME ZONE 'UTC')::date, 100)", {})
+    with pytest.raises(BudgetSpent):
+        await admission.admit(by(idempotency_key="other"), first_message(said("one more")))
+    assert [await count(database, table) for table in ("conversations", "messages", "runs")] == [1, 1, 1]
+    assert (await admission.admit(by(idempotency_key="k"), first_message(said("hello")))).id == before.id
+    assert (await admission.admit(by(), Prelude(None, RunKind.CALL))).status == "queued"

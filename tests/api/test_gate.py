@@ -6,7 +6,7 @@ import pytest
 
 from api.gate import Gate
 from shared.database import Database
-from shared.errors import TooMany
+from shared.errors import BudgetSpent, TooMany
 from shared.ids import new_id
 from shared.runs import RunKind, insert
 
@@ -47,3 +47,35 @@ async def test_who_is_refused_takes_no_place_from_the_others(database: Database)
             with pytest.raises(TooMany):
                 await gate.check_user(connection, "ann")
     await gate.check_queue()
+
+
+async def test_who_has_spent_the_day_is_told_when_the_next_begins_and_takes_no_place(database: Database) -> None:
+    gate = Gate(database, max_queued=5, max_active=9, max_tokens_per_day=1000)
+
+    async def come(user_id: str, **how: bool) -> None:
+        async with database.of(user_id).transaction() as connection:
+            await gate.check_user(connection, user_id, **how)
+
+    async def spent(user_id: str, tokens: int, *, day: str = "now()") -> None:
+        sql = f"INSERT INTO daily_tokens VALUES (%(u)s, ({day} AT TIME ZONE 'UTC')::date, %(n)s)"
+        await database.of(user_id).run(sql, {"u": user_id, "n": tokens})
+
+    await spent("ann", 1000)
+    await spent("bob", 999)
+    await spent("cid", 10_000, day="(now() - interval '1 day')")
+    for _ in range(20):
+        await gate.check_queue()
+        with pytest.raises(BudgetSpent) as refused:
+            await come("ann")
+        assert 0 < int(refused.value.headers["Retry-After"]) <= 24 * 3600
+    for user_id in ("bob", "cid", "dan"):
+        await come(user_id)
+    await come("ann", spends=False)
+
+
+async def test_without_a_budget_nothing_is_asked_of_it(database: Database) -> None:
+    await database.of("ann").run(
+        "INSERT INTO daily_tokens VALUES ('ann', (now() AT TIME ZONE 'UTC')::date, 1000000)", {}
+    )
+    async with database.of("ann").transaction() as connection:
+        await Gate(database, max_queued=5, max_active=9).check_user(connection, "ann")

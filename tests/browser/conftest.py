@@ -25,6 +25,8 @@ FLAGS = [
     "--disable-sync",
 ]
 
+BUDGET = 10**9
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if CHROMIUM is None:
@@ -109,6 +111,7 @@ class Town:
 @pytest.fixture(scope="session")
 def town_of_all(servers: Servers, endpoint: Endpoint, site: str) -> Iterator[Town]:
     env = {"MODEL": "gpt-test", "MODEL_BASE_URL": endpoint.url, "CORS_ORIGINS": site, "DRAIN_SECONDS": "1"}
+    env["MAX_TOKENS_PER_DAY"] = str(BUDGET)
     with house_of(servers, **env) as house, Network() as network:
         yield Town(house, network.proxy(("127.0.0.1", int(house.url.rpartition(":")[2]))))
 

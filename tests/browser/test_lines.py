@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from api.auth import LEEWAY_SECONDS
-from tests.browser.conftest import ChatIn, Town
+from tests.browser.conftest import BUDGET, ChatIn, Town
 from tests.faults.proxy import Cut
 from tests.house import token
 from tests.model_endpoint import Endpoint, Text
@@ -156,6 +156,17 @@ def test_a_refusal_is_shown_to_the_user(chat_in: ChatIn, model: Endpoint) -> Non
     assert second.page.evaluate("chat.notices") == ["This conversation is already answering."]
     model.release()
     first.reaches("ended")
+
+
+def test_a_refusal_for_the_rest_of_the_day_is_shown_at_once(chat_in: ChatIn, town: Town) -> None:
+    spent = "INSERT INTO daily_tokens VALUES ('spent', (now() AT TIME ZONE 'UTC')::date, %s)"
+    town.house.sql(spent, BUDGET)
+    chat = chat_in("spent", attached=False)
+    chat.say("one more")
+    chat.reaches("ended")
+    assert chat.page.evaluate("chat.notices") == ["Your budget for today is used up."]
+    assert not chat.told("reconnecting")
+    assert town.house.sql("SELECT count(*) FROM conversations WHERE user_id = 'spent'") == [(0,)]
 
 
 class Cuts:

@@ -13,6 +13,7 @@ INSERT INTO idempotency_keys (user_id, key, run_id, fingerprint) VALUES ('{user}
 INSERT INTO attachments (id, user_id, conversation_id, name, mime_type, size)
 VALUES ('atc_{user}', '{user}', 'thr_{user}', 'n', 't', 1);
 INSERT INTO feedback (id, user_id, conversation_id, kind) VALUES ('fb_{user}', '{user}', 'thr_{user}', 'positive');
+INSERT INTO daily_tokens (user_id, day, tokens) VALUES ('{user}', now(), 1);
 INSERT INTO tasks (id, user_id, title) VALUES ('task_{user}', '{user}', 'milk');
 """
 

@@ -1,11 +1,13 @@
 """How a run's stream ends, whoever ends it: nothing stays open, nothing unstored stays shown."""
 
+import json
 import time
 
 import pytest
 
+from shared.bounds import Bound
 from shared.database import Database
-from shared.ending import ERROR_EVENT, closing_events, end_log, retraction
+from shared.ending import ERROR_EVENT, closing_events, end_log, error_event, retraction
 from shared.errors import StaleAttempt
 from shared.event_log import EventLog
 from shared.fold import Fold, item_event
@@ -96,3 +98,15 @@ def test_the_simple_dialect_takes_back_only_what_it_was_told() -> None:
 def test_the_error_that_everyone_sees_may_be_retried() -> None:
     assert ERROR_EVENT.chatkit == b'{"type":"error","code":"stream.error","allow_retry":true}'
     assert b'"type":"error"' in ERROR_EVENT.simple[0]
+
+
+def test_a_run_that_a_bound_has_ended_says_which() -> None:
+    said = error_event("deadline")
+    assert json.loads(said.chatkit) == {
+        "type": "error",
+        "code": "custom",
+        "message": Bound.DEADLINE.sentence,
+        "allow_retry": True,
+    }
+    assert json.loads(said.simple[0]) == {"type": "error", "message": Bound.DEADLINE.sentence}
+    assert error_event("stream.error") == error_event(None) == ERROR_EVENT

@@ -20,7 +20,7 @@ def test_everything_that_hangs_on_a_row_goes_with_it() -> None:
 
 
 def test_every_owned_row_says_whose_it_is() -> None:
-    roots = {"conversations", "runs", "attachments", "feedback", "tasks", "idempotency_keys"}
+    roots = {"conversations", "runs", "attachments", "feedback", "tasks", "idempotency_keys", "daily_tokens"}
     assert {name for name, table in TABLES.items() if "user_id" in table.columns} == roots
     for name in TABLES.keys() - roots:
         assert TABLES[name].foreign_keys, name

@@ -112,5 +112,4 @@ def todo_server(
         agent=build_agent(wrap(models.default), database),
         models=models,
         turns=Turns(database, budget=budget),
-        max_turns=10,
     )

@@ -18,6 +18,7 @@ from shared.runs import Runs
 from shared.tables import Run
 from tests.rows import requeued
 from tests.worker.room import Place, Says, place_of
+from worker.bounds import UNBOUNDED, Bounds
 from worker.log_writer import Flusher
 from worker.stop import tell_only_of_stop
 
@@ -57,9 +58,16 @@ class Lives:
     """A run's attempts, each in a worker of its own, around a server that `build` makes on its database."""
 
     def __init__(
-        self, url: str, database: Database, event_log: EventLog, queue: Queue, build: Callable[[Database], Any]
+        self,
+        url: str,
+        database: Database,
+        event_log: EventLog,
+        queue: Queue,
+        build: Callable[[Database], Any],
+        bounds: Bounds = UNBOUNDED,
     ) -> None:
         self._url, self._database, self._log, self._queue, self._build = url, database, event_log, queue, build
+        self._bounds = bounds
         self.place: Place | None = None
         """To look at what the last attempt has left."""
 
@@ -71,7 +79,7 @@ class Lives:
         async with Mortal(self._url, dies_at=dies_at) as mortal:
             server: ChatKitServer[Any] = self._build(mortal)
             tell_only_of_stop(server)
-            async with place_of(mortal, self._log, self._queue, server) as place:
+            async with place_of(mortal, self._log, self._queue, server, self._bounds) as place:
                 mortal.flusher = place.room.flusher
                 self.place = Place(replace(place.room, database=self._database))
                 with suppress(Died):

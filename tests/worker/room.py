@@ -27,6 +27,7 @@ from shared.records import Record
 from shared.runs import Runs
 from shared.tables import Run
 from tests.rows import DAY, stored
+from worker.bounds import UNBOUNDED, Bounds
 from worker.conversation_store import ConversationStore
 from worker.execute import Room, execute_run
 from worker.log_writer import Flusher
@@ -97,12 +98,12 @@ class Place:
 
 @asynccontextmanager
 async def place_of(
-    database: Database, event_log: EventLog, queue: Queue, server: ChatKitServer[Any]
+    database: Database, event_log: EventLog, queue: Queue, server: ChatKitServer[Any], bounds: Bounds = UNBOUNDED
 ) -> AsyncIterator[Place]:
     """A worker's parts around this server."""
     runs = Runs(database)
     async with Flusher(event_log, runs, tail=60) as flusher:
-        yield Place(Room(database, runs, event_log, flusher, queue, server, load_context(None)))
+        yield Place(Room(database, runs, event_log, flusher, queue, server, load_context(None), bounds))
 
 
 def server_of(database: Database, respond: Respond) -> ChatKitServer[Any]:

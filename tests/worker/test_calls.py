@@ -5,19 +5,26 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from agents import Agent, MaxTurnsExceeded, Runner, Usage
+from agents.run import AgentRunner, set_default_agent_runner
+from agents.testing import ModelStep, ScriptedModel, assistant_message
 from chatkit.errors import CustomStreamError
 from chatkit.server import ChatKitServer
 from chatkit.store import NotFoundError
 from chatkit.types import AudioInput, SyncCustomActionResponse, TranscriptionResult
 
 from shared import runs
+from shared.bounds import Bound
 from shared.database import Database
 from shared.event_log import EventLog
 from shared.ids import new_id
 from shared.queue import Queue
 from shared.runs import RunKind, Runs, RunStatus
 from shared.tables import Run
+from tests.rows import superseded
 from tests.worker.carrying import as_it_is
+from worker import runner
+from worker.bounds import UNBOUNDED
 from worker.calls import execute_call
 from worker.conversation_store import ConversationStore
 from worker.execute import Room
@@ -59,7 +66,7 @@ class Caller:
 
     def __init__(self, database: Database, event_log: EventLog, queue: Queue, answer: Any) -> None:
         self.database, self.server = database, Listening(ConversationStore(database), answer)
-        parts: dict[str, Any] = {"flusher": None, "server": self.server, "build_context": as_it_is}
+        parts: dict[str, Any] = {"flusher": None, "server": self.server, "build_context": as_it_is, "bounds": UNBOUNDED}
         self.room = Room(database=database, runs=Runs(database), log=event_log, queue=queue, **parts)
 
     async def admitted(self, request: dict[str, Any], *, deadline: float = 30) -> Run:
@@ -99,6 +106,7 @@ async def test_the_result_is_in_the_runs_row_and_the_audio_is_not(calling: Any) 
         (NotImplementedError("transcribe() must be overridden"), {"code": "not-offered"}),
         (CustomStreamError("too loud"), {"code": "custom", "message": "too loud"}),
         (RuntimeError("a secret"), {"code": "call-failed"}),
+        (MaxTurnsExceeded("9"), {"code": "max-turns", "message": Bound.TURNS.sentence}),
     ],
 )
 async def test_a_failure_is_kept_by_its_kind_and_never_by_its_text(calling: Any, error: Exception, code: Any) -> None:
@@ -138,3 +146,28 @@ async def test_what_may_have_had_an_effect_is_not_made_again(calling: Any) -> No
         assert second.attempt == 2
         await caller.ended(second)
         assert caller.server.asked == asked
+
+
+async def test_a_call_that_asks_a_model_keeps_what_it_took_and_asks_once_in_all_its_attempts(calling: Any) -> None:
+    runner.install(idle_timeout=30)
+    usage = Usage(requests=1, input_tokens=10, output_tokens=5, total_tokens=15)
+    model = ScriptedModel([ModelStep(output=[assistant_message("heard")], usage=usage)])
+    caller = calling()
+
+    async def transcribe(*_: Any) -> TranscriptionResult:
+        said = (await Runner.run(Agent("ear", model=model), "listen")).final_output
+        if len(attempts) == 1:
+            raise asyncio.CancelledError
+        return TranscriptionResult(text=said)
+
+    caller.server.transcribe = transcribe
+    try:
+        attempts = [await caller.admitted(AUDIO)]
+        first = caller.begin(attempts[0])
+        await asyncio.wait([first.task])
+        attempts.append(await superseded(caller.database, attempts[0]))
+        run = await caller.ended(attempts[1])
+    finally:
+        set_default_agent_runner(AgentRunner())
+    assert (run.status, run.result) == (RunStatus.COMPLETED, {"text": "heard"})
+    assert run.usage == {"requests": 1, "input_tokens": 10, "output_tokens": 5, "total_tokens": 15}

@@ -136,7 +136,8 @@ async def test_a_deadline_ends_the_run_as_failed_and_says_why(
     await place.stop(attempt, StopReason.DEADLINE)
     assert (await place.shown(run)).items() == []
     assert "took too long" in str(await place.said(run))
-    assert (await row_of(database, run))["status"] == "failed"
+    row = await row_of(database, run)
+    assert (row["status"], row["error"]) == ("failed", {"code": "deadline"})
     await assert_shown_is_stored(place, run)
 
 

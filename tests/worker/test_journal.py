@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,9 @@ from agents import Agent, FunctionTool, function_tool
 from agents.items import TResponseOutputItem
 from agents.run import AgentRunner, set_default_agent_runner
 from agents.testing import ModelCall, ModelStep, ScriptedModel, assistant_message, function_call
+from chatkit.types import ThreadStreamEvent
 
+from shared.conversations import Conversations
 from shared.database import Database
 from shared.errors import StaleAttempt
 from shared.event_log import EventLog
@@ -19,14 +21,16 @@ from shared.queue import Queue
 from shared.records import Event
 from shared.runs import Runs
 from shared.tables import Run
-from tests.rows import claimed, queued, row_of, superseded
+from tests.rows import claimed, queued, requeued, row_of, superseded
 from tests.worker.mortal import Lives, agent_server
-from tests.worker.room import Place, texts
+from tests.worker.room import Place, place_of, server_of, texts
 from worker import runner
+from worker.bounds import Bounds
 from worker.current_run import CurrentRun
 from worker.effects import idempotency_key, keyed
 from worker.journal import Journal
 from worker.journaled_tool import OUTCOME_UNKNOWN
+from worker.sweeper import Sweeper
 
 pytestmark = pytest.mark.anyio
 
@@ -125,6 +129,7 @@ def _charged(item: dict[str, Any]) -> bool:
     return str(item["output"]).startswith("charged") or item["output"] == OUTCOME_UNKNOWN
 
 
+STATUS = {"completed": "completed", "failed": "failed", "cancelled while it waits": "cancelled", "swept": "failed"}
 PAID = Counter({1: 1, 2: 1, 3: 1})
 SHAPES = {
     "parallel tools": Shop.plain,
@@ -147,6 +152,21 @@ class Trial:
         expires_at = run.deadline.timestamp()
         await self.event_log.begin(run.id, attempt=0, generation=1, expires_at=expires_at, records=[])
         return run
+
+    async def carry_out(self, run: Run, *, fails: bool) -> None:
+        """The run's next attempt, by a server that asks no model."""
+
+        async def say(*_: object) -> AsyncIterator[ThreadStreamEvent]:
+            if fails:
+                raise ZeroDivisionError
+            return
+            yield
+
+        async with place_of(self.database, self.event_log, self._queue, server_of(self.database, say)) as place:
+            await place.carry_out(await Runs(self.database).claim(run.id, "w"))
+
+    async def sweep(self) -> None:
+        await Sweeper(self.database, self.event_log, self._queue).sweep()
 
     async def status(self, run: Run) -> str:
         return str((await row_of(self.database, run))["status"])
@@ -320,3 +340,47 @@ async def test_what_cannot_be_stored_is_recorded_cleaned(trial: Trial) -> None:
     step = journal.step("1", 0)
     assert step is not None
     assert list(step["response"].items()) == [("b", "\ufffd"), ("a", "\ufffd")]
+
+
+async def spent(database: Database) -> dict[str, int]:
+    return {row["user_id"]: row["tokens"] for row in await database.across_users.all("SELECT * FROM daily_tokens", {})}
+
+
+async def test_what_a_response_took_is_counted_once_where_its_users_day_is_bounded(trial: Trial) -> None:
+    run = await claimed(trial.database)
+    journal = Journal(trial.database, CurrentRun(run, say=lambda _: None, bounds=Bounds(counts_tokens=True)))
+    await journal.record_step("1", 0, "f", {"usage": {"total_tokens": 7}}, 7)
+    await journal.record_step("1", 1, "f", {}, 5)
+    unbounded = Journal(trial.database, CurrentRun(run, say=lambda _: None))
+    await unbounded.record_step("2", 0, "f", {"usage": {"total_tokens": 100}}, 100)
+    assert await spent(trial.database) == {"ann": 12}
+    await superseded(trial.database, run)
+    with pytest.raises(StaleAttempt):
+        await journal.record_step("1", 2, "f", {}, 9)
+    assert await spent(trial.database) == {"ann": 12}
+
+
+async def test_what_a_deleted_conversation_took_stays_counted(trial: Trial) -> None:
+    run = await claimed(trial.database)
+    journal = Journal(trial.database, CurrentRun(run, say=lambda _: None, bounds=Bounds(counts_tokens=True)))
+    await journal.record_step("1", 0, "f", {}, 7)
+    await Conversations(trial.database).delete("ann", run.conversation_id or "")
+    assert await spent(trial.database) == {"ann": 7}
+
+
+@pytest.mark.parametrize("ends", ["completed", "failed", "cancelled while it waits", "swept"])
+async def test_a_run_has_what_all_its_attempts_took_however_it_ends(trial: Trial, ends: str) -> None:
+    usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    run = await trial.admitted()
+    first = await Runs(trial.database).claim(run.id, "w")
+    await Journal(trial.database, CurrentRun(first, say=lambda _: None)).record_step("1", 0, "f", {"usage": usage})
+    await requeued(trial.database, first)
+    if ends == "cancelled while it waits":
+        await Runs(trial.database).request_cancel("ann", run.id)
+    elif ends == "swept":
+        await trial.database.across_users.run("UPDATE runs SET deadline = created_at", {})
+        await trial.sweep()
+    else:
+        await trial.carry_out(run, fails=ends == "failed")
+    row = await row_of(trial.database, run)
+    assert (row["status"], row["usage"]) == (STATUS[ends], {"requests": 1, **usage})

@@ -1,13 +1,15 @@
 """Tools under the journal: a finished call answers to the letter, an unfinished one as it has declared."""
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 from agents import Agent, Runner, ToolOutputText, function_tool
 from agents.run import AgentRunner, set_default_agent_runner
+from agents.testing import ScriptedModel, assistant_message, function_call
 from chatkit.agents import AgentContext, ClientToolCall
 from chatkit.types import ProgressUpdateEvent
 from pydantic import BaseModel
@@ -17,8 +19,9 @@ from shared.runs import Runs
 from tests.rows import claimed, superseded
 from tests.worker.seam import Attempt, calls_then_says, later, outputs, silent
 from worker import runner
+from worker.bounds import Bounds
 from worker.effects import idempotency_key, idempotent, keyed
-from worker.journaled_tool import OUTCOME_UNKNOWN, journaled
+from worker.journaled_tool import OUTCOME_UNKNOWN, TOOK_TOO_LONG, journaled
 
 pytestmark = pytest.mark.anyio
 
@@ -231,3 +234,133 @@ async def test_a_tool_that_fails_is_recorded_as_the_model_was_told(database: Dat
     await (await later(database, run)).ask(agent(silent()))
     assert ran == [1]
     assert "error occurred" in str(outputs(first))
+
+
+async def first_and_later(database: Database, tool: Callable[[], Any], **bounds: Any) -> tuple[list[Any], Attempt]:
+    """What the model was told of one call of the tool, and the attempt; a later one is answered by the journal."""
+    run, model = await claimed(database), calls_then_says("work")
+    attempt = Attempt(database, run)
+    attempt.current.bounds = Bounds(**bounds)
+    await attempt.ask(Agent("a", model=model, tools=[tool()]))
+    assert (await (await later(database, run)).ask(Agent("a", model=silent(), tools=[tool()]))).final_output == "done"
+    return outputs(model), attempt
+
+
+async def test_a_tool_that_takes_too_long_is_cancelled_and_its_run_goes_on(database: Database) -> None:
+    ended: list[bool] = []
+
+    def hanging() -> Any:
+        @function_tool(name_override="work")
+        async def work() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(True)
+
+        return work
+
+    told, _ = await first_and_later(database, hanging, tool_timeout=0.05)
+    assert told == [TOOK_TOO_LONG.format(seconds=0.05)]
+    assert ended == [True]
+
+
+async def test_a_tool_in_a_thread_is_left_behind_and_its_run_goes_on(database: Database) -> None:
+    let, ended = threading.Event(), threading.Event()
+
+    def sleeping() -> Any:
+        @function_tool(name_override="work")
+        def work() -> str:
+            let.wait(30)
+            ended.set()
+            return "too late"
+
+        return work
+
+    try:
+        told, _ = await first_and_later(database, sleeping, tool_timeout=0.05)
+        assert told == [TOOK_TOO_LONG.format(seconds=0.05)]
+        assert not ended.is_set()
+    finally:
+        let.set()
+
+
+@pytest.mark.parametrize(("own", "told"), [(0.05, "timed out after 0.05 seconds"), (30.0, "took its time")])
+async def test_a_tools_own_timeout_is_the_one_that_counts_and_its_end_is_recorded(
+    database: Database, own: float, told: str
+) -> None:
+    def slow() -> Any:
+        @function_tool(name_override="work", timeout=own)
+        async def work() -> str:
+            try:
+                async with asyncio.timeout(0.3):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                pass
+            return "took its time"
+
+        return work
+
+    [said], _ = await first_and_later(database, slow, tool_timeout=0.1)
+    assert told in said
+
+
+async def test_a_tools_own_timeout_holds_outside_a_run(database: Database) -> None:
+    @function_tool(timeout=0.05)
+    async def work() -> None:
+        await asyncio.Event().wait()
+
+    journaled(work)
+    model = calls_then_says("work")
+    result = Runner.run_streamed(Agent("a", model=model, tools=[work]), "go")
+    async for _event in result.stream_events():
+        pass
+    assert outputs(model) == ["Tool 'work' timed out after 0.05 seconds."]
+
+
+async def test_a_tools_own_failure_to_wait_is_none_of_ours(database: Database) -> None:
+    def failing() -> Any:
+        @function_tool(name_override="work")
+        async def work() -> str:
+            raise TimeoutError("of the other side")
+
+        return work
+
+    [said], _ = await first_and_later(database, failing, tool_timeout=30)
+    assert "given up" not in said
+
+
+async def test_an_agent_that_is_a_tool_has_its_own_models_and_tools_bounded_instead(database: Database) -> None:
+    def agent_tool() -> Any:
+        @function_tool
+        async def inner() -> None:
+            await asyncio.Event().wait()
+
+        agent = Agent("inner", model=calls_then_says("inner", text="could not wait"), tools=[inner])
+        return agent.as_tool("work", "works")
+
+    run = await claimed(database)
+    attempt = Attempt(database, run)
+    attempt.current.bounds = Bounds(tool_timeout=0.05)
+    call = [function_call("work", {"input": "x"}, call_id="call_0")]
+    model = ScriptedModel([call, [assistant_message("done")]])
+    await attempt.ask(Agent("a", model=model, tools=[agent_tool()]))
+    assert outputs(model) == ["could not wait"]
+
+
+async def test_of_ten_megabytes_the_model_the_journal_and_the_reader_are_given_the_beginning(
+    database: Database,
+) -> None:
+    def huge() -> Any:
+        @function_tool(name_override="work")
+        async def work() -> str:
+            return "x" * 10_000_000
+
+        return work
+
+    [said], attempt = await first_and_later(database, huge, max_tool_output=1000)
+    assert said.startswith("x" * 1000 + "\n[Cut here: the whole output has 10000000 characters")
+    row = await database.across_users.one("SELECT outcome::text AS outcome FROM tool_calls", {})
+    assert row is not None
+    assert len(row["outcome"]) < 1200
+    assert all(len(part) < 1200 for record in attempt.said for part in record.simple)  # type: ignore[union-attr]
+    assert [call["result"] for call in attempt.current.take_tool_calls()] == [said]

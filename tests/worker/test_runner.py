@@ -77,7 +77,7 @@ async def test_tokens_of_all_calls_are_counted(attempt: Attempt) -> None:
     with attempt.underway():
         await Runner.run(Agent("b", model=model), "go")
     await attempt.ask(Agent("c", model=model))
-    assert runner.usage(attempt.current) == {
+    assert attempt.journal.usage == {
         "requests": 3,
         "input_tokens": 30,
         "output_tokens": 15,
@@ -86,7 +86,7 @@ async def test_tokens_of_all_calls_are_counted(attempt: Attempt) -> None:
 
 
 async def test_where_no_model_was_asked_there_is_no_usage(attempt: Attempt) -> None:
-    assert runner.usage(attempt.current) is None
+    assert attempt.journal.usage is None
 
 
 async def test_every_streamed_result_can_be_cancelled(attempt: Attempt) -> None:

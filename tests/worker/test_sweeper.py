@@ -91,7 +91,9 @@ async def test_what_is_past_its_deadline_is_ended_and_not_begun_again(
     for run in (waiting, dead, alive):
         await age(database, run, "deadline")
     await sweeper.sweep()
-    assert [(await row_of(database, run))["status"] for run in (waiting, dead)] == ["failed", "failed"]
+    for run in (waiting, dead):
+        row = await row_of(database, run)
+        assert (row["status"], row["error"]) == ("failed", {"code": "deadline"})
     assert (await row_of(database, alive))["status"] == "running"
     assert await rings(redis) == 0
 

@@ -9,12 +9,15 @@ import pytest
 from agents.run import AgentRunner, set_default_agent_runner
 
 from shared.database import Database
+from shared.loop_lag import LoopLag
 from shared.runs import RunKind, Runs
 from shared.settings import Settings
 from tests.rows import claimed, queued, row_of, stored
 from tests.values import settings_of
+from worker.lease import Leases
 from worker.server import UnusableServer
-from worker.wiring import claiming, wired
+from worker.slots import Attempt, Slots
+from worker.wiring import claiming, room_for, wired
 
 pytestmark = pytest.mark.anyio
 
@@ -97,3 +100,24 @@ async def test_everything_is_closed_at_the_end(worker_settings: Callable[..., Se
     async with asyncio.timeout(30):
         while await connections() > 2:
             pass
+
+
+async def test_a_worker_whose_loop_lags_takes_no_more_runs_and_one_if_it_has_none(database: Database) -> None:
+    async def work(_: Attempt) -> None:
+        await asyncio.Event().wait()
+
+    slots, lag = Slots(10, work, on_free=lambda: None), LoopLag()
+    leases = Leases(database, slots)
+
+    def room() -> int:
+        return room_for(slots, leases, lag, max_lag=0.25)
+
+    assert room() == 10
+    lag.seconds = 0.26
+    assert room() == 1
+    slots.start(await claimed(database), lease_until=0)
+    assert room() == 0
+    lag.seconds = 0.25
+    assert room() == 9
+    await slots.drain(patience=0, grace=5)
+    assert room() == 0
