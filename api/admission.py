@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from psycopg import AsyncCursor
+from psycopg.errors import UniqueViolation
 
 from api.cancel import Cancel
 from api.gate import Gate
-from api.prelude import Prelude
+from api.prelude import Prelude, Refused
 from api.rates import Counting, Rates
 from shared import conversations, runs
 from shared.channels import REDIS_AWAY
-from shared.database import Connection, Database
-from shared.errors import ConversationBusy, ConversationLocked, IdempotencyMismatch
+from shared.database import Connection, Database, Row
+from shared.errors import ConversationBusy, ConversationLocked, IdempotencyMismatch, NotFound, Problem
 from shared.event_log import EventLog
 from shared.identity import Principal
 from shared.ids import new_id
@@ -37,7 +39,12 @@ INTERRUPT_SECONDS = 6.0
 
 _REMEMBER = """
 INSERT INTO idempotency_keys (user_id, key, run_id, fingerprint)
-VALUES (%(user_id)s, %(key)s, %(run_id)s, %(fingerprint)s)
+SELECT user_id, %(key)s, id, %(fingerprint)s FROM runs WHERE id = %(run_id)s AND user_id = %(user_id)s
+"""
+
+_FORGET = """
+DELETE FROM idempotency_keys
+WHERE user_id = %(user_id)s AND key = %(key)s AND created_at <= clock_timestamp() - interval '24 hours'
 """
 
 _RECALL = """
@@ -118,14 +125,27 @@ class Admission:
     async def _commit(
         self, run_id: str, submission: Submission, prelude: Prelude, counting: Counting
     ) -> tuple[Run, list[Record] | None]:
-        user_id = submission.principal.user_id
-        async with self._database.of(user_id).transaction() as connection:
-            if submission.idempotency_key and (before := await _recall(connection, submission)):
+        """The run and its first events. Whatever is in the way, a key that was used before has its answer already."""
+        try:
+            return await self._store(run_id, submission, prelude, counting)
+        except (Problem, Refused, UniqueViolation) as refusal:
+            if before := await self._recall(submission):
                 return before, None
-            await counting.check()
-            await self._gate.check_user(connection, user_id, spends=prelude.kind is not RunKind.CALL)
-            await _open_conversation(connection, user_id, prelude)
-            run = await runs.insert(
+            if isinstance(refusal, UniqueViolation):
+                raise ConversationBusy from None
+            raise
+
+    async def _store(
+        self, run_id: str, submission: Submission, prelude: Prelude, counting: Counting
+    ) -> tuple[Run, list[Record]]:
+        """Everything in one transaction: each statement is on its way before the first answer is looked at."""
+        user_id = submission.principal.user_id
+        async with self._database.of(user_id).together() as connection:
+            if submission.idempotency_key:
+                await connection.execute(_FORGET, _key(submission))
+            standing = await self._gate.ask_of_user(connection, user_id)
+            conversation = await _open_conversation(connection, user_id, prelude)
+            inserted = await runs.insert(
                 connection,
                 run_id=run_id,
                 user_id=user_id,
@@ -136,10 +156,24 @@ class Admission:
             )
             events = await prelude.apply(connection, Writer(run_id, 0, user_id))
             if submission.idempotency_key:
-                keys = {"user_id": user_id, "key": submission.idempotency_key, "run_id": run_id}
-                await connection.execute(_REMEMBER, {**keys, "fingerprint": submission.fingerprint})
+                await connection.execute(_REMEMBER, {**_key(submission), "run_id": run_id})
+            await counting.check()
+            self._gate.check_user(await standing.fetchone(), spends=prelude.kind is not RunKind.CALL)
+            if conversation is not None:
+                _check_open(await conversation.fetchone(), prelude)
+            run = await inserted.fetchone()
+            assert run is not None
         created: list[Record] = [Event(prelude.created)] if prelude.created else []
         return run, created + events
+
+    async def _recall(self, submission: Submission) -> Run | None:
+        """The run that this key has admitted before. Raises IdempotencyMismatch where it was for another body."""
+        if not submission.idempotency_key:
+            return None
+        row = await self._database.of(submission.principal.user_id).one(_RECALL, _key(submission))
+        if row is not None and row.pop("fingerprint_of_key") != submission.fingerprint:
+            raise IdempotencyMismatch
+        return Run(**row) if row is not None else None
 
     async def _announce(self, run: Run, events: list[Record]) -> None:
         """Log what the prelude did, so that its user sees it however busy the workers are; then ring."""
@@ -166,27 +200,24 @@ class Admission:
         await asyncio.sleep(0.05)
 
 
-async def _recall(connection: Connection, submission: Submission) -> Run | None:
-    """The run this key has admitted; two requests with one key take turns."""
-    keys = {"user_id": submission.principal.user_id, "key": submission.idempotency_key}
-    turn = "SELECT pg_advisory_xact_lock(hashtextextended(%(user_id)s || chr(31) || %(key)s, 0))"
-    await connection.execute(turn, keys)
-    row = await (await connection.execute(_RECALL, keys)).fetchone()
-    if row is None:
-        await connection.execute("DELETE FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s", keys)
-        return None
-    if row.pop("fingerprint_of_key") != submission.fingerprint:
-        raise IdempotencyMismatch
-    return Run(**row)
+def _key(submission: Submission) -> dict[str, Any]:
+    user_id, key = submission.principal.user_id, submission.idempotency_key
+    return {"user_id": user_id, "key": key, "fingerprint": submission.fingerprint}
 
 
-async def _open_conversation(connection: Connection, user_id: str, prelude: Prelude) -> None:
+async def _open_conversation(connection: Connection, user_id: str, prelude: Prelude) -> AsyncCursor[Row] | None:
+    """Make the conversation if it is new; the row of one that should be there."""
     if prelude.conversation_id is None:
-        return
+        return None
     if prelude.created:
         await conversations.insert(connection, user_id, prelude.conversation_id)
-        return
-    row = await conversations.lock(connection, user_id, prelude.conversation_id)
+        return None
+    return await conversations.lock(connection, user_id, prelude.conversation_id)
+
+
+def _check_open(row: Row | None, prelude: Prelude) -> None:
+    if row is None:
+        raise NotFound
     if prelude.speaks and row["status"]["type"] != "active":
         raise ConversationLocked
 

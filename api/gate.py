@@ -3,8 +3,10 @@
 import math
 import time
 
+from psycopg import AsyncCursor
+
 from shared.daily_tokens import RESETS_IN, SPENT
-from shared.database import Connection, Database
+from shared.database import Connection, Database, Row
 from shared.errors import BudgetSpent, TooMany, Unavailable
 
 LOOK_SECONDS = 0.25
@@ -42,14 +44,16 @@ class Gate:
             raise Unavailable("Too many answers are waiting already.", retry_after=5)
         self._waiting += 1
 
-    async def check_user(self, connection: Connection, user_id: str, *, spends: bool = True) -> None:
+    async def ask_of_user(self, connection: Connection, user_id: str) -> AsyncCursor[Row]:
+        """How this user stands before the caller's transaction adds to it: for `check_user`."""
+        await connection.execute(_TURN, {"user_id": user_id})
+        return await connection.execute(self._standing, {"user_id": user_id, "limit": self._max_active})
+
+    def check_user(self, row: Row | None, *, spends: bool = True) -> None:
         """Raises TooMany when this user has as many answers in progress as one may have.
 
         What `spends` tokens is refused with BudgetSpent when today's are used up.
         """
-        await connection.execute(_TURN, {"user_id": user_id})
-        parameters = {"user_id": user_id, "limit": self._max_active}
-        row = await (await connection.execute(self._standing, parameters)).fetchone()
         if row is not None and row["active"] >= self._max_active:
             # Counted as waiting on the way in: else somebody who is refused often would shut the gate for all.
             self._waiting -= 1

@@ -117,6 +117,8 @@ async def bind(connection: Connection, user_id: str, conversation_id: str, ids: 
 
     Raises NotFound for one that is not the user's or is bound elsewhere, Invalid for one without its bytes.
     """
+    if not ids:
+        return []
     ids = list(dict.fromkeys(ids))
     parameters = {"ids": ids, "user_id": user_id, "conversation_id": conversation_id}
     rows = {row["id"]: row for row in await (await connection.execute(_BIND, parameters)).fetchall()}

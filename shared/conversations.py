@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from psycopg import errors, sql
+from psycopg import AsyncCursor, errors, sql
 from psycopg.types.json import Jsonb
 
 from shared.database import Connection, Database, Row
@@ -97,11 +97,10 @@ async def insert(connection: Connection, user_id: str, conversation_id: str) -> 
     await connection.execute(query, {"id": conversation_id, "user_id": user_id})
 
 
-async def lock(connection: Connection, user_id: str, conversation_id: str) -> Row:
-    """The conversation's row, held until the caller's transaction ends: two admissions take turns."""
+async def lock(connection: Connection, user_id: str, conversation_id: str) -> AsyncCursor[Row]:
+    """The conversation's row, if there is one, held until the caller's transaction ends: two admissions take turns."""
     query = "SELECT * FROM conversations WHERE id = %(id)s AND user_id = %(user_id)s FOR UPDATE"
-    cursor = await connection.execute(query, {"id": conversation_id, "user_id": user_id})
-    return _found(await cursor.fetchone())
+    return await connection.execute(query, {"id": conversation_id, "user_id": user_id})
 
 
 async def save_fields(connection: Connection, writer: Writer, conversation_id: str, fields: dict[str, Any]) -> None:

@@ -115,6 +115,21 @@ class Scope:
             await AsyncClientCursor(connection).execute(f"BEGIN; {_SET}", self._setting)
             yield connection
 
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[Connection]:
+        """The same, and its statements do not wait for one another: look at what they gave once all are on their way.
+
+        However many there are, they take one round trip, and the commit another. An error of any of them comes out
+        of whichever is looked at first, or of the end.
+        """
+        async with self._database._lend() as connection:
+            connection.setting = None
+            async with connection.pipeline():
+                await connection.execute("BEGIN")
+                await connection.execute(_SET, self._setting)
+                yield connection
+                await connection.execute("COMMIT")
+
     async def one(self, sql: str, parameters: dict[str, Any]) -> Row | None:
         """The first row of one statement."""
         async with self.connection() as connection:

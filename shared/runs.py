@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from psycopg import errors
+from psycopg import AsyncCursor, errors
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -61,10 +61,13 @@ class Standing:
 
 _INSERT = """
 INSERT INTO runs (id, conversation_id, user_id, kind, request, deadline, rung_at)
-VALUES (%(id)s, %(conversation_id)s, %(user_id)s, %(kind)s, %(request)s,
-        clock_timestamp() + make_interval(secs => %(deadline)s),
-        CASE WHEN (SELECT count(*) FROM runs WHERE user_id = %(user_id)s AND status = 'queued') < %(share)s
-             THEN clock_timestamp() END)
+SELECT %(id)s, %(conversation_id)s, %(user_id)s, %(kind)s, %(request)s,
+       clock_timestamp() + make_interval(secs => %(deadline)s),
+       CASE WHEN (SELECT count(*) FROM runs WHERE user_id = %(user_id)s AND status = 'queued') < %(share)s
+            THEN clock_timestamp() END
+-- Not in another user's conversation: the index would tell that it is busy.
+WHERE %(conversation_id)s::text IS NULL
+   OR EXISTS (SELECT FROM conversations WHERE id = %(conversation_id)s AND user_id = %(user_id)s)
 RETURNING *
 """
 
@@ -214,17 +217,19 @@ async def insert(
     kind: RunKind,
     request: dict[str, Any],
     deadline: float,
-) -> Run:
-    """A queued run's record, inside the caller's transaction. Raises ConversationBusy (law 3)."""
+) -> AsyncCursor[Run]:
+    """A queued run's record, inside the caller's transaction; none where the conversation is not the user's.
+
+    Raises ConversationBusy where it is answering already (law 3); among statements that go out together psycopg's own
+    UniqueViolation comes later.
+    """
     parameters = {"id": run_id, "user_id": user_id, "conversation_id": conversation_id, "kind": kind}
     cursor = connection.cursor(row_factory=class_row(Run))
     try:
-        await cursor.execute(_INSERT, {**parameters, "request": Jsonb(request), "deadline": deadline, "share": SHARE})
+        more = {"request": Jsonb(request), "deadline": deadline, "share": SHARE}
+        return await cursor.execute(_INSERT, {**parameters, **more})
     except errors.UniqueViolation:
         raise ConversationBusy from None
-    run = await cursor.fetchone()
-    assert run is not None
-    return run
 
 
 async def _one(scope: Scope, sql: str, parameters: dict[str, Any]) -> Run | None:

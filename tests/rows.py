@@ -32,7 +32,7 @@ async def queued(
     async with database.across_users.transaction() as connection:
         if conversation_id is None:
             await conversations.insert(connection, user_id, message.thread_id)
-        run = await runs.insert(
+        inserted = await runs.insert(
             connection,
             run_id=run_id,
             user_id=user_id,
@@ -42,6 +42,8 @@ async def queued(
             deadline=deadline,
         )
         await messages.save(connection, Writer(run_id, 0, user_id), message.thread_id, to_stored(message))
+        run = await inserted.fetchone()
+        assert run is not None
     return run
 
 

@@ -222,7 +222,7 @@ async def test_when_the_days_tokens_are_spent_nothing_is_stored_and_what_spends_
 ) -> None:
     gate = Gate(database, max_queued=10, max_active=10, max_tokens_per_day=100)
     cancel = Cancel(database, event_log, queue)
-    admission = Admission(database, event_log, queue, cancel, gate, deadline=60, tail=60, busy_policy="auto")
+    admission = Admission(database, event_log, queue, cancel, gate, rates, deadline=60, tail=60, busy_policy="auto")
     before = await admission.admit(by(idempotency_key="k"), first_message(said("hello")))
     await database.of("ann").run("INSERT INTO daily_tokens VALUES ('ann', (now() AT TIME ZONE 'UTC')::date, 100)", {})
     with pytest.raises(BudgetSpent):

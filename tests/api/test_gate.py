@@ -19,7 +19,7 @@ async def test_requests_of_one_user_at_the_same_moment_are_counted_one_by_one(da
     async def come(user_id: str) -> bool:
         async with database.across_users.transaction() as connection:
             try:
-                await gate.check_user(connection, user_id)
+                gate.check_user(await (await gate.ask_of_user(connection, user_id)).fetchone())
             except TooMany:
                 return False
             run_id = new_id("run")
@@ -44,8 +44,9 @@ async def test_who_is_refused_takes_no_place_from_the_others(database: Database)
     for _ in range(20):
         await gate.check_queue()
         async with database.across_users.transaction() as connection:
+            standing = await (await gate.ask_of_user(connection, "ann")).fetchone()
             with pytest.raises(TooMany):
-                await gate.check_user(connection, "ann")
+                gate.check_user(standing)
     await gate.check_queue()
 
 
@@ -54,7 +55,7 @@ async def test_who_has_spent_the_day_is_told_when_the_next_begins_and_takes_no_p
 
     async def come(user_id: str, **how: bool) -> None:
         async with database.of(user_id).transaction() as connection:
-            await gate.check_user(connection, user_id, **how)
+            gate.check_user(await (await gate.ask_of_user(connection, user_id)).fetchone(), **how)
 
     async def spent(user_id: str, tokens: int, *, day: str = "now()") -> None:
         sql = f"INSERT INTO daily_tokens VALUES (%(u)s, ({day} AT TIME ZONE 'UTC')::date, %(n)s)"
@@ -78,4 +79,5 @@ async def test_without_a_budget_nothing_is_asked_of_it(database: Database) -> No
         "INSERT INTO daily_tokens VALUES ('ann', (now() AT TIME ZONE 'UTC')::date, 1000000)", {}
     )
     async with database.of("ann").transaction() as connection:
-        await Gate(database, max_queued=5, max_active=9).check_user(connection, "ann")
+        gate = Gate(database, max_queued=5, max_active=9)
+        gate.check_user(await (await gate.ask_of_user(connection, "ann")).fetchone())

@@ -72,7 +72,9 @@ class Caller:
     async def admitted(self, request: dict[str, Any], *, deadline: float = 30) -> Run:
         async with self.database.across_users.transaction() as connection:
             parts: dict[str, Any] = {"run_id": new_id("run"), "user_id": "ann", "conversation_id": None}
-            run = await runs.insert(connection, kind=RunKind.CALL, request=request, deadline=deadline, **parts)
+            inserted = await runs.insert(connection, kind=RunKind.CALL, request=request, deadline=deadline, **parts)
+            run = await inserted.fetchone()
+            assert run is not None
         return await Runs(self.database).claim(run.id, "a test")
 
     def begin(self, run: Run) -> Attempt:
