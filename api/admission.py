@@ -7,6 +7,7 @@ fail the worker begins the log anew and the sweeper rings.
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +99,8 @@ class Admission:
         self._database, self._log, self._queue = database, log, queue
         self._cancel, self._gate, self._rates, self._runs = cancel, gate, rates, Runs(database)
         self._deadline, self._tail, self._busy_policy = deadline, tail, busy_policy
+        self.admitted: Counter[str] = Counter(dict.fromkeys(RunKind, 0))
+        """Runs that were admitted here, by their kind."""
 
     async def admit(self, submission: Submission, prelude: Prelude) -> Run:
         """The queued run, or the one that the same Idempotency-Key admitted before.
@@ -116,6 +119,7 @@ class Admission:
             except ConversationBusy:
                 await self._make_way(submission, prelude, time.monotonic() - begun)
         if events is not None:
+            self.admitted[run.kind] += 1
             await self._announce(run, events)
         else:
             # Sent again, it is no new message, and not refused as one too many; but it is a request.

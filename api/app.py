@@ -17,8 +17,10 @@ from api.admission import Admission
 from api.auth import Authenticator
 from api.calls import Calls
 from api.cancel import Cancel
+from api.census import Census
 from api.dependencies import House
 from api.gate import Gate
+from api.metrics import ApiMeter, Metered
 from api.protocol import Protocol
 from api.published_keys import PublishedKeys
 from api.rates import PATIENCE_SECONDS, Rates
@@ -49,7 +51,8 @@ RATE_CONNECTIONS = 8
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. `app.state.closing`, once set, ends every open stream."""
-    app = FastAPI(title="ChatKit runs", lifespan=partial(_lifespan, settings=settings), openapi_url=None)
+    meter = ApiMeter()
+    app = FastAPI(title="ChatKit runs", lifespan=partial(_lifespan, settings=settings, meter=meter), openapi_url=None)
     app.state.closing = asyncio.Event()
     for room in (chatkit, attachments, models, runs, conversations, health, pages):
         app.include_router(room.router)
@@ -64,17 +67,18 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-    app.add_exception_handler(Problem, _problem)
+    app.add_middleware(Metered, meter=meter)
+    app.add_exception_handler(Problem, partial(_problem, meter=meter))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     for away in (*AWAY, *REDIS_AWAY):
-        app.add_exception_handler(away, _away)
+        app.add_exception_handler(away, partial(_away, meter=meter))
     app.add_exception_handler(Exception, _unexpected)
     return app
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI, *, settings: Settings, meter: ApiMeter) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings.database_url, prepare=settings.database_prepare))
         events = connect(settings.events_url, max_connections=100)
@@ -124,10 +128,21 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             rates=rates,
             streams=OpenStreams(most=settings.max_open_streams),
             closing=app.state.closing,
+            meter=meter,
+            census=Census(database, queue),
         )
+        _show(meter, app.state.house, channels)
         logger.info("api ready", port=settings.port)
         yield
         app.state.closing.set()
+
+
+def _show(meter: ApiMeter, house: House, channels: Channels) -> None:
+    """What a scrape reads from the parts."""
+    meter.read_parts(channels, house.relay.log, house.queue)
+    meter.read_pools(api=house.database)
+    meter.read_runs(house.admission, house.cancel)
+    meter.read_census(house.census)
 
 
 def problem_response(problem: Problem) -> JSONResponse:
@@ -140,8 +155,9 @@ def problem_response(problem: Problem) -> JSONResponse:
     )
 
 
-async def _problem(_: Request, error: Exception) -> JSONResponse:
+async def _problem(_: Request, error: Exception, *, meter: ApiMeter) -> JSONResponse:
     assert isinstance(error, Problem)
+    meter.refused(error.type)
     return problem_response(error)
 
 
@@ -164,7 +180,8 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _away(_: Request, error: Exception) -> JSONResponse:
+async def _away(_: Request, error: Exception, *, meter: ApiMeter) -> JSONResponse:
+    meter.away(error)
     logger.error("a server is away", error=type(error).__name__)
     return problem_response(Unavailable())
 

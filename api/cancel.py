@@ -17,6 +17,8 @@ class Cancel:
 
     def __init__(self, database: Database, log: EventLog, queue: Queue) -> None:
         self._database, self._log, self._queue, self._runs = database, log, queue, Runs(database)
+        self.ended_waiting = 0
+        """Runs that were ended here, because they waited."""
 
     async def __call__(self, user_id: str, run_id: str) -> RunStatus:
         """The status after asking. Raises NotFound."""
@@ -24,8 +26,8 @@ class Cancel:
         try:
             if run.status == RunStatus.RUNNING:
                 await self._queue.announce_cancel(run.id)
-            elif run.status == RunStatus.CANCELLED:
-                await end_log(self._log, self._database, run)
+            elif run.status == RunStatus.CANCELLED and await end_log(self._log, self._database, run):
+                self.ended_waiting += 1
         except REDIS_AWAY as error:
             # The worker sees the request at its next renewal, the reader the record at its next quiet second.
             logger.warning("cancel cannot be rung", run=run.id, error=type(error).__name__)

@@ -13,8 +13,10 @@ from api.admission import Admission
 from api.auth import Authenticator
 from api.calls import Calls
 from api.cancel import Cancel
+from api.census import Census
 from api.event_stream import EventStream
 from api.json_rules import refuse_nul
+from api.metrics import ApiMeter
 from api.protocol import Protocol
 from api.rates import Rates
 from api.relay import Relay
@@ -50,6 +52,8 @@ class House:
     rates: Rates
     streams: OpenStreams
     closing: asyncio.Event
+    meter: ApiMeter
+    census: Census
 
     def stream(self, run: Run, principal: Principal, chunks: AsyncGenerator[bytes, None]) -> EventStream:
         """The response that carries a run's chunks, for as long as this principal's token lets it."""
@@ -60,6 +64,7 @@ class House:
             send_timeout=self.settings.send_timeout,
             until=None if expires_at is None else expires_at + grace,
             closing=self.closing,
+            meter=self.meter,
         )
 
 

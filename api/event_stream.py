@@ -8,6 +8,7 @@ from contextlib import aclosing, suppress
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.metrics import ApiMeter, Stream, StreamEnd
 from shared.tables import Run
 
 ENDING_SECONDS = 0.5
@@ -25,21 +26,28 @@ class EventStream(Response):
         send_timeout: float,
         until: float | None,
         closing: asyncio.Event,
+        meter: ApiMeter,
     ) -> None:
         super().__init__(media_type="text/event-stream", headers=stream_headers(run))
         # A stream has no length.
         self.raw_headers = [header for header in self.raw_headers if header[0] != b"content-length"]
         self._chunks, self._send_timeout, self._until, self._closing = chunks, send_timeout, until, closing
+        self._meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._meter.stream() as stream:
+            await self._stream(stream, receive, send)
+
+    async def _stream(self, stream: Stream, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         sending = asyncio.create_task(self._send_all(send))
         seconds = None if self._until is None else max(0.0, self._until - time.time())
-        others = [asyncio.create_task(_left(receive)), asyncio.create_task(self._closing.wait())]
+        left, closing = asyncio.create_task(_left(receive)), asyncio.create_task(self._closing.wait())
         try:
-            await asyncio.wait([sending, *others], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([sending, left, closing], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            stream.ended = self._why(sending, left)
         finally:
-            for task in others:
+            for task in (left, closing):
                 task.cancel()
             # More than once: redis-py swallows a cancellation that comes while it connects.
             while not sending.done():
@@ -50,12 +58,25 @@ class EventStream(Response):
         with suppress(OSError):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send_all(self, send: Send) -> None:
-        with suppress(OSError, TimeoutError):
+    async def _send_all(self, send: Send) -> StreamEnd:
+        chunk = b""
+        try:
             async with aclosing(self._chunks) as chunks:
                 async for chunk in chunks:
                     async with asyncio.timeout(self._send_timeout):
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except TimeoutError:
+            return StreamEnd.SLOW
+        except OSError:
+            return StreamEnd.LEFT
+        return StreamEnd.END if b"\n: end " in b"\n" + chunk else StreamEnd.COME_BACK
+
+    def _why(self, sending: asyncio.Task[StreamEnd], left: asyncio.Task[None]) -> StreamEnd:
+        if sending.done():
+            return StreamEnd.FAILED if sending.exception() else sending.result()
+        if self._closing.is_set():
+            return StreamEnd.CLOSING
+        return StreamEnd.LEFT if left.done() else StreamEnd.TOKEN
 
 
 def stream_headers(run: Run) -> dict[str, str]:

@@ -1,14 +1,18 @@
-"""Is the process alive, is the system ready."""
+"""Is the process alive, is the system ready, and what it has been doing."""
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.dependencies import CurrentHouse
 from shared.channels import REDIS_AWAY
 from shared.database import AWAY
+from shared.errors import Unauthorized
+from shared.metrics import may_read
 
 router = APIRouter()
 
@@ -31,6 +35,15 @@ async def readyz(house: CurrentHouse) -> Response:
     )
     checks = {"postgres": postgres, "redis": redis, "worker": worker}
     return JSONResponse(checks, status_code=200 if all(checks.values()) else 503)
+
+
+@router.get("/metrics")
+async def metrics(house: CurrentHouse, authorization: Annotated[str | None, Header()] = None) -> Response:
+    """This process's measures, and the queue's, for Prometheus. Raises Unauthorized where METRICS_TOKEN asks for it."""
+    if not may_read(house.settings, authorization):
+        raise Unauthorized
+    await house.census.take()
+    return Response(house.meter.page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def _holds(question: Awaitable[object]) -> bool:

@@ -17,11 +17,18 @@ class Plan:
 
 
 def plan(settings: LocalSettings) -> Plan:
-    workers = [Program(f"worker-{n}", ("-m", "worker")) for n in range(1, settings.workers + 1)]
+    numbers = range(1, settings.workers + 1)
+    workers = [Program(f"worker-{n}", ("-m", "worker"), _metrics(settings, n)) for n in numbers]
     return Plan(
         migrations=Program("migrate", ("-m", "alembic", "-c", str(ROOT / "pyproject.toml"), "upgrade", "head")),
         programs=[Program("api", ("-m", "api")), *workers],
     )
+
+
+def _metrics(settings: LocalSettings, number: int) -> dict[str, str]:
+    """The worker's port for its metrics: no two of one machine can have the same."""
+    first = settings.metrics_port
+    return {"METRICS_PORT": str(first + number - 1)} if first else {}
 
 
 def environment(

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local.console import Console
 from local.process import Child
@@ -19,6 +19,8 @@ class Program:
 
     name: str
     arguments: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What it is told and the others are not."""
 
 
 class RunningProgram:
@@ -27,7 +29,7 @@ class RunningProgram:
     def __init__(self, program: Program, *, env: Mapping[str, str], console: Console) -> None:
         self.name = program.name
         self._command = [sys.executable, *program.arguments]
-        self._env = env
+        self._env = {**env, **program.env}
         self._console = console
         self._child: Child | None = None
         self._relay: threading.Thread | None = None

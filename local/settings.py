@@ -24,6 +24,8 @@ class LocalSettings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes any free port."""
     workers: int = Field(default=2, ge=1, le=64)
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """The first worker's; each of the others has the next one. 0 takes any free ones."""
     drain_seconds: float = Field(default=5.0, ge=0)
     """How long a stop lets answers end: shorter than in production, because someone sits and waits."""
     public_url: str | None = None

@@ -67,6 +67,8 @@ class Channels:
     """The process's subscriptions. `async with` starts and stops the one connection."""
 
     def __init__(self, redis: Redis) -> None:
+        self.lost = 0
+        """Connections that ended by themselves."""
         self._redis = redis
         self._inboxes: dict[bytes, set[Inbox]] = defaultdict(set)
         self._acknowledged: dict[bytes, asyncio.Event] = {}
@@ -131,6 +133,7 @@ class Channels:
                 pause = 0.05
                 await self._read(connection)
             except REDIS_AWAY as error:
+                self.lost += 1
                 logger.warning("channels lost their connection", error=type(error).__name__)
             finally:
                 self._connection = None

@@ -86,6 +86,10 @@ class Database:
         """What this user may see and change."""
         return Scope(self, ("chatkit.user_id", user_id))
 
+    def stats(self) -> dict[str, int]:
+        """How the pool stands, and what has come of it so far (`psycopg_pool.AsyncConnectionPool.get_stats`)."""
+        return self._pool.get_stats()
+
     def _lend(self) -> AbstractAsyncContextManager[Connection]:
         """A connection; what it has begun is committed at the end, rolled back on any exception."""
         return self._pool.connection()

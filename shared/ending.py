@@ -33,17 +33,20 @@ async def closing_events(database: Database, run: Run, fold: Fold) -> list[Event
     ]
 
 
-async def end_log(log: EventLog, database: Database, run: Run) -> None:
-    """Close the log of a run that was ended by somebody else than its worker; no attempt may append afterwards."""
+async def end_log(log: EventLog, database: Database, run: Run) -> bool:
+    """Close the log of a run that was ended by somebody else than its worker; no attempt may append afterwards.
+
+    False if it was closed already.
+    """
     fold = Fold()
     async for record in log.records(run.id):
         fold.apply(record)
     if fold.status is not None:
-        return
+        return False
     records: list[Event | End] = [*await closing_events(database, run, fold)]
     if run.status == RunStatus.FAILED:
         records.append(error_event((run.error or {}).get("code")))
-    await log.seal(run.id, [*records, End(run.status)])
+    return await log.seal(run.id, [*records, End(run.status)])
 
 
 def error_event(code: str | None) -> Event:

@@ -75,6 +75,8 @@ class EventLog:
     def __init__(self, redis: Redis, channels: Channels, *, tail: float, quiet: float = 1.0) -> None:
         self._redis, self._channels = redis, channels
         self._tail_ms, self._quiet = int(tail * 1000), quiet
+        self.rereads = 0
+        """Times that following had to read the log again for another reason than quiet."""
         self._begin, self._open = redis.register_script(BEGIN), redis.register_script(OPEN)
         self._seal, self._read = redis.register_script(SEAL), redis.register_script(READ)
         self._append = redis.register_script(APPEND)
@@ -204,12 +206,14 @@ class EventLog:
             for message in messages:
                 batch = _published(message)
                 if batch.generation != cursor.generation or batch.first > cursor.sequence + 1 or not batch.records:
+                    self.rereads += 1
                     return
                 rest = batch.after(cursor)
                 if rest.records:
                     cursor = rest.last
                     yield rest
             if missed:
+                self.rereads += 1
                 return
 
 

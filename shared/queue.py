@@ -60,6 +60,7 @@ class Queue:
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
+        self.rings = 0
 
     async def enqueue(self, run_id: str) -> None:
         """Tell the workers of a queued run. A new job each time: arq must not take two rings for one."""
@@ -71,6 +72,7 @@ class Queue:
             pipeline.zadd(QUEUE, {job_id: now})
             pipeline.publish(BELL, b"ring")
             await pipeline.execute()
+        self.rings += 1
 
     async def announce_cancel(self, run_id: str) -> None:
         """Tell the worker that has this run that its end was asked for (it is in Postgres already)."""
@@ -93,6 +95,10 @@ class Queue:
         """Whether Redis answers. Raises what it raises."""
         return bool(await self._redis.ping())
 
+    async def workers_seen(self) -> int:
+        """How many workers have said so within the last ten seconds."""
+        return int(await self._redis.zcount(SEEN, time.time() - SEEN_SECONDS, "+inf"))
+
     async def worker_seen(self) -> bool:
-        """Whether a worker has said so within the last ten seconds."""
-        return bool(await self._redis.zcount(SEEN, time.time() - SEEN_SECONDS, "+inf"))
+        """Whether one has."""
+        return await self.workers_seen() > 0

@@ -144,6 +144,11 @@ def introduced(records: Sequence[bytes]) -> dict[bytes, bytes]:
     return {number: item_id + FIELD_SEPARATOR + index for number, item_id, index, _ in first}
 
 
+def is_text(data: bytes) -> bool:
+    """Whether these bytes are a text delta."""
+    return data[:1] in (b"d", b"D")
+
+
 def delta_frame(delta: Delta) -> bytes:
     """The ChatKit event of a text delta: the SDK's own bytes, without building its models."""
     return (

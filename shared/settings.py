@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     """How long a preview's signed address is good, and one to upload to."""
     attachment_unbound_seconds: float = Field(default=24 * 3600, gt=0)
     """How long an attachment that no message carries is kept."""
+    metrics_token: SecretStr | None = None
+    """Whoever reads the metrics must know it, if there is one."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where a worker shows its metrics, on `host`: nowhere unless told, and anywhere free for 0."""
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
 

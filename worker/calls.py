@@ -53,7 +53,7 @@ class Outcome:
 async def execute_call(room: Room, attempt: Attempt) -> None:
     """From claimed to ended, or given back."""
     run = attempt.run
-    current = CurrentRun(run, say=lambda _: None, bounds=room.bounds)
+    current = CurrentRun(run, say=lambda _: None, bounds=room.bounds, meter=room.meter)
     current.journal = Journal(room.database, current)
     attempt.begin(current)
     deadline = asyncio.get_running_loop().call_later(_seconds_left(run), attempt.stop, StopReason.DEADLINE)
@@ -75,6 +75,7 @@ async def execute_call(room: Room, attempt: Attempt) -> None:
         run, outcome.status, usage=current.journal.usage, result=outcome.result, error=outcome.error
     ):
         attempt.finished = True
+        room.meter.run_ended(run.kind, outcome.status, attempt.age())
         await room.database.of(run.user_id).run(_FORGET_AUDIO, {"id": run.id})
         with suppress(*REDIS_AWAY):
             await room.log.seal(run.id, [End(outcome.status)])

@@ -20,6 +20,7 @@ from shared.messages import Writer
 from shared.records import Record
 from shared.tables import Run
 from worker.bounds import UNBOUNDED, Bounds, bound_passed
+from worker.metrics import WorkerMeter
 
 
 class Cancellable(Protocol):
@@ -60,6 +61,8 @@ class CurrentRun:
     """Items that earlier attempts have shown whole and this one has not said yet, as they were shown."""
     retracted: set[str] = field(default_factory=set)
     """Ids that were taken back: none of them is used again."""
+    meter: WorkerMeter = field(default_factory=WorkerMeter)
+    """The worker's; one of its own that nobody reads for a run outside of a worker."""
     _minted: dict[str, int] = field(default_factory=dict)
     turn_starts_at: int = 0
     """How many of the agent's input items are history."""

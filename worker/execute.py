@@ -30,6 +30,7 @@ from worker.bounds import Bounds
 from worker.current_run import CurrentRun, carrying_out
 from worker.journal import Journal
 from worker.log_writer import Flusher, LogWriter
+from worker.metrics import WorkerMeter
 from worker.recovery import forget_leftovers, recover
 from worker.request import events_of
 from worker.slots import Attempt
@@ -53,6 +54,7 @@ class Room:
     server: ChatKitServer[Any]
     build_context: Any
     bounds: Bounds
+    meter: WorkerMeter
 
 
 FAILED = ErrorEvent(code=ErrorCode.STREAM_ERROR, allow_retry=True)
@@ -68,6 +70,7 @@ async def execute_run(room: Room, attempt: Attempt) -> None:
     """From claimed to ended, or given back."""
     run = attempt.run
     writer = LogWriter(room.flusher, run, lambda: _prelude(room, run))
+    writer.on_sent = room.meter.first_words(attempt.age) if run.attempt == 1 else None
     deadline = asyncio.get_running_loop().call_later(_seconds_left(run), attempt.stop, StopReason.DEADLINE)
     try:
         status = await _answer(room, attempt, writer)
@@ -89,7 +92,12 @@ async def execute_run(room: Room, attempt: Attempt) -> None:
 
 async def _answer(room: Room, attempt: Attempt, writer: LogWriter) -> RunStatus:
     """Say everything the server says; the status the run has earned by it."""
-    current = CurrentRun(attempt.run, lambda record: voice.tell(record), room.bounds)  # noqa: PLW0108  (made next)
+    current = CurrentRun(
+        attempt.run,
+        lambda record: voice.tell(record),  # noqa: PLW0108  (made next)
+        room.bounds,
+        meter=room.meter,
+    )
     voice = Voice(room.database, writer, current)
     attempt.begin(current)
     try:
@@ -158,6 +166,8 @@ async def _finish(room: Room, attempt: Attempt, status: RunStatus) -> bool:
     error = {"code": code} if status is RunStatus.FAILED else None
     finished = await room.runs.finish(attempt.run, status, usage=attempt.current.journal.usage, error=error)
     attempt.finished = True
+    if finished:
+        room.meter.run_ended(attempt.run.kind, status, attempt.age())
     logger.info("run ended", run=attempt.run.id, attempt=attempt.run.attempt, status=status, held=finished)
     return finished
 

@@ -88,7 +88,7 @@ class JournaledModel(Model):
             tracing,
             **options,
         )
-        async with aclosing(cast(Any, events)) as stream:
+        async with self._current.meter.model_call() as answered, aclosing(cast(Any, events)) as stream:
             async for event in stream:
                 if isinstance(event, ResponseOutputItemDoneEvent):
                     held.append(event)
@@ -96,6 +96,7 @@ class JournaledModel(Model):
                     if not event.response.output and held:
                         event.response.output = [cast(Any, done).item for done in held]
                     response = event.response
+                    answered(response.usage)
                     tokens = tokens_of(input, response) if self._current.bounds.counts_tokens else 0
                     await self._journal.record_step(self._path, n, fingerprint, _dump(response), tokens)
                     self._learn(n, response)

@@ -22,6 +22,7 @@ from shared.wire import clean_text
 from worker.current_run import current_run_or_none
 from worker.effects import Effect, Invocation, effect_of, entering, leaving
 from worker.journal import Journal
+from worker.metrics import ToolOutcome, WorkerMeter
 from worker.tool_output import STRUCTURED, cut
 
 OUTCOME_UNKNOWN = (
@@ -89,8 +90,10 @@ class _Journaled:
             return await self._result(context, arguments)
         recorded = journal.call(place)
         if recorded is not None and recorded["outcome"] is not None:
+            current.meter.tool_ended(self._name, ToolOutcome.REPLAYED)
             return await _say_again(context, recorded["outcome"])
         if recorded is not None and self._effect is Effect.NOT_REPEATABLE:
+            current.meter.tool_ended(self._name, ToolOutcome.UNKNOWN)
             await journal.finish(place, {"result": OUTCOME_UNKNOWN})
             return OUTCOME_UNKNOWN
         current.pause_point()
@@ -98,9 +101,9 @@ class _Journaled:
             current.stop_asked()
             # The task is cancelled where it waits.
             await asyncio.Event().wait()
-        return await self._run(context, arguments, Invocation(journal, place, current.bounds))
+        return await self._run(context, arguments, Invocation(journal, place, current.bounds), current.meter)
 
-    async def _run(self, context: ToolContext[Any], arguments: str, invocation: Invocation) -> Any:
+    async def _run(self, context: ToolContext[Any], arguments: str, invocation: Invocation, meter: WorkerMeter) -> Any:
         place, bounds = invocation.place, invocation.bounds
         thread = _thread(context)
         before = thread.model_dump(mode="json", include=_THREAD_FIELDS) if thread else {}
@@ -108,7 +111,7 @@ class _Journaled:
         heard, entered = _said.set(said), entering(invocation)
         path = path_of_task.set(f"{place.path}/{place.n}.{place.index}")
         try:
-            result = cut(await self._within(bounds.tool_timeout, context, arguments), bounds.max_tool_output)
+            result = cut(await self._within(bounds.tool_timeout, context, arguments, meter), bounds.max_tool_output)
             if isinstance(result, str):
                 # What no database keeps, no model is sent either: the journal's words are the live ones.
                 result = clean_text(result)
@@ -119,14 +122,18 @@ class _Journaled:
         await invocation.journal.finish(place, _outcome(result, said, context, before))
         return result
 
-    async def _within(self, seconds: float | None, context: ToolContext[Any], arguments: str) -> Any:
+    async def _within(
+        self, seconds: float | None, context: ToolContext[Any], arguments: str, meter: WorkerMeter
+    ) -> Any:
         """The tool's result, or that it was given up. What runs in a thread cannot be ended: it is left behind."""
         try:
             async with asyncio.timeout(None if self._unhurried else seconds) as limit:
-                return await self._result(context, arguments)
+                with meter.tool_call(self._name):
+                    return await self._result(context, arguments)
         except TimeoutError:
             if not limit.expired():
                 raise
+            meter.tool_ended(self._name, ToolOutcome.TIMED_OUT)
             return TOOK_TOO_LONG.format(seconds=seconds)
 
     async def _result(self, context: ToolContext[Any], arguments: str) -> Any:

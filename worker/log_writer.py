@@ -20,6 +20,7 @@ from shared.fold import Fold
 from shared.records import Cursor, End, Record, Shorthand
 from shared.runs import Runs
 from shared.tables import Run
+from worker.metrics import WorkerMeter
 
 logger = structlog.get_logger()
 
@@ -42,6 +43,8 @@ class LogWriter:
         self._settled = asyncio.Event()
         self._settled.set()
         self._resync: asyncio.Task[None] | None = None
+        self.on_sent: Callable[[Sequence[bytes]], bool] | None = None
+        """Told of each batch that Redis has, until it is true."""
 
     async def open(self) -> None:
         """Take the log for this attempt. Raises StaleAttempt; a log that is lost, or Redis away, is no error."""
@@ -81,6 +84,8 @@ class LogWriter:
             case Appended.DONE:
                 assert self._at is not None
                 assert self._sending is not None
+                if self.on_sent is not None and self.on_sent(self._sending.records):
+                    self.on_sent = None
                 for _ in self._sending.records:
                     self._kept.popleft()
                 self._at = Cursor(self._at.generation, self._at.sequence + len(self._sending.records))
@@ -99,6 +104,7 @@ class LogWriter:
         return self.run.deadline.timestamp() + self._flusher.tail
 
     def _become_stale(self) -> None:
+        self._flusher.meter.fenced_at_log()
         self.stale.set()
         self._kept.clear()
         self._sending = None
@@ -146,6 +152,7 @@ class LogWriter:
         self._at, self._shorthand = Cursor(generation, len(snapshot)), Shorthand()
         if not self._kept:
             self._settled.set()
+        self._flusher.meter.begun_anew()
         logger.info("log begun anew", run=self.run.id, attempt=self.run.attempt, generation=generation)
         return True
 
@@ -158,8 +165,8 @@ class LogWriter:
 class Flusher:
     """The worker's one sender. `async with` starts and stops it."""
 
-    def __init__(self, log: EventLog, runs: Runs, *, tail: float) -> None:
-        self.log, self.runs, self.tail = log, runs, tail
+    def __init__(self, log: EventLog, runs: Runs, *, tail: float, meter: WorkerMeter) -> None:
+        self.log, self.runs, self.tail, self.meter = log, runs, tail, meter
         self._dirty: dict[LogWriter, None] = {}
         self._news = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
@@ -195,6 +202,7 @@ class Flusher:
             try:
                 results = await self.log.append([batch for _, batch in batches])
             except REDIS_AWAY as error:
+                self.meter.away(error)
                 logger.warning("log cannot be written", runs=len(batches), error=type(error).__name__)
                 for writer, _ in batches:
                     self.ring(writer)

@@ -1,14 +1,18 @@
 """The runs that this worker is carrying out: started, counted, stopped, waited for."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import structlog
 
+from shared.errors import StaleAttempt
 from shared.logging import described
-from shared.runs import RunKind
+from shared.runs import LEASE_SECONDS, RunKind
 from shared.tables import Run
 from worker.current_run import CurrentRun, StoreClosed
+from worker.metrics import Outcome
 from worker.stop import StopReason
 
 logger = structlog.get_logger()
@@ -28,6 +32,31 @@ class Attempt:
         self.finished = False
         """The record has its terminal status: only the log's end remains to be written."""
         self.task: asyncio.Task[None] | None = None
+        self._begun_at = time.monotonic()
+
+    def age(self) -> float:
+        """Seconds since the run's admission: by the database's clock until the claim, by this process's since then."""
+        assert self.run.lease_until is not None
+        claimed_at = self.run.lease_until - timedelta(seconds=LEASE_SECONDS)
+        return (claimed_at - self.run.created_at).total_seconds() + time.monotonic() - self._begun_at
+
+    @property
+    def failure(self) -> Exception | None:
+        """What of our infrastructure failed under it."""
+        return self.current.failure if self.current is not None else None
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended, once it has."""
+        if self.finished:
+            return Outcome.ENDED
+        if self.stopped is StopReason.LEASE_LOST:
+            return Outcome.LEASE_LOST
+        if self.stopped is StopReason.SHUTDOWN:
+            return Outcome.HANDED_OVER
+        # Without a failure, it was the log or the record's end that was refused.
+        superseded = self.failure is None or isinstance(self.failure, StaleAttempt)
+        return Outcome.SUPERSEDED if superseded else Outcome.ABANDONED
 
     def begin(self, current: CurrentRun) -> None:
         """The attempt has a state now, which a stop must reach."""

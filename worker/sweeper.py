@@ -17,6 +17,7 @@ from shared.event_log import EventLog
 from shared.queue import Queue
 from shared.runs import USAGE
 from shared.tables import Run
+from worker.metrics import WorkerMeter
 
 logger = structlog.get_logger()
 
@@ -66,8 +67,8 @@ WHERE id IN (
 class Sweeper:
     """Sweeps for ever, whatever is away; `sweep` is one round."""
 
-    def __init__(self, database: Database, log: EventLog, queue: Queue) -> None:
-        self._database, self._log, self._queue = database, log, queue
+    def __init__(self, database: Database, log: EventLog, queue: Queue, meter: WorkerMeter) -> None:
+        self._database, self._log, self._queue, self._meter = database, log, queue, meter
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -76,21 +77,30 @@ class Sweeper:
             try:
                 await self.sweep()
             except (*AWAY, *REDIS_AWAY) as error:
+                self._meter.away(error)
                 logger.warning("cannot sweep", error=type(error).__name__)
 
     async def sweep(self) -> None:
         """One round: end what is over, take back what lapsed, ring for what waits."""
         for run in await self._ended():
             logger.warning("run ended by the sweeper", run=run.id, status=run.status, crashes=run.crashes)
+            self._tell_of_end(run)
             await end_log(self._log, self._database, run)
         taken = await self._database.across_users.all(_TAKE_BACK, {"limit": LIMIT})
+        self._meter.crashed(len(taken))
         for row in taken:
             logger.warning("run taken back", run=row["id"])
         # A ring that cannot be heard must not count, or the next one would wait all the longer.
         await self._queue.ping()
         waiting = await self._database.across_users.all(_RING_AGAIN, {"limit": LIMIT})
+        self._meter.rung_again(len(waiting))
         for row in (*taken, *waiting):
             await self._queue.enqueue(row["id"])
+
+    def _tell_of_end(self, run: Run) -> None:
+        assert run.finished_at is not None
+        self._meter.run_ended(run.kind, run.status, (run.finished_at - run.created_at).total_seconds(), by="sweeper")
+        self._meter.crashed(int(run.crashes >= CRASHES))
 
     async def _ended(self) -> list[Run]:
         async with self._database.across_users.connection() as connection:

@@ -1,5 +1,6 @@
 """Everything a worker is made of, made once and put together on this page."""
 
+import asyncio
 import os
 import socket
 import time
@@ -14,7 +15,7 @@ from chatkit.server import ChatKitServer
 from shared.attachments import AttachmentRules
 from shared.channels import Channels
 from shared.database import Database
-from shared.errors import NotClaimable
+from shared.errors import NotClaimable, StaleAttempt
 from shared.event_log import EventLog
 from shared.files import DirectoryFiles
 from shared.ids import new_id
@@ -35,6 +36,8 @@ from worker.doorbell import Doorbell
 from worker.execute import Room, execute_run
 from worker.lease import Leases, good_until
 from worker.log_writer import Flusher
+from worker.metrics import Outcome, WorkerMeter
+from worker.metrics_port import metrics_port
 from worker.model import warm_up
 from worker.models import Models
 from worker.responder import TodoServer
@@ -58,6 +61,7 @@ class Wiring:
     leases: Leases
     collector: Collector
     lag: LoopLag
+    meter: WorkerMeter
 
 
 @asynccontextmanager
@@ -73,6 +77,7 @@ async def wired(
     The three that keep the laws are named: to see what each of them is for, a test takes another one.
     """
     runner.install(idle_timeout=settings.model_idle_timeout)
+    meter = WorkerMeter()
     async with AsyncExitStack() as stack:
         postgres = partial(Database, settings.database_url, prepare=settings.database_prepare)
         database = await stack.enter_async_context(postgres())
@@ -86,14 +91,14 @@ async def wired(
         stack.push_async_callback(partial(arq_redis.aclose, close_connection_pool=True))
         queue, runs = Queue(arq_redis), Runs(database)
         log = log_of(events, channels, tail=settings.log_tail)
-        flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail))
+        flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail, meter=meter))
         store = store_of(database)
         files = DirectoryFiles(settings.attachments_dir)
         own = OwnAttachments(database, files, AttachmentRules.of(settings))
         server = await build_server(settings, database, store, own)
         tell_only_of_stop(server)
         context, bounds = load_context(settings.chatkit_context), Bounds.of(settings)
-        room = Room(database, runs, log, flusher, queue, server, build_context=context, bounds=bounds)
+        room = Room(database, runs, log, flusher, queue, server, build_context=context, bounds=bounds, meter=meter)
         slots = Slots(settings.worker_slots, partial(execute, room), on_free=lambda: doorbell.wake())  # noqa: PLW0108  (made below)
         owner = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')[-8:]}"
         leases = leases_of(renewals, slots)
@@ -101,8 +106,13 @@ async def wired(
         free = partial(room_for, slots, leases, lag, max_lag=settings.max_loop_lag)
         doorbell = Doorbell(arq_redis, claiming(runs, queue, slots, owner), free=free)
         collector = Collector(database, files, unbound_seconds=settings.attachment_unbound_seconds)
-        sweeper = Sweeper(database, log, queue)
-        yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector, lag)
+        sweeper = Sweeper(database, log, queue, meter)
+        meter.read_slots(settings.worker_slots, used=lambda: len(slots.attempts))
+        meter.read_lag(lag)
+        meter.read_parts(channels, log, queue)
+        meter.read_pools(runs=database, leases=renewals)
+        stack.enter_context(metrics_port(settings, meter))
+        yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector, lag, meter)
 
 
 def room_for(slots: Slots, leases: Leases, lag: LoopLag, *, max_lag: float) -> int:
@@ -116,8 +126,17 @@ def room_for(slots: Slots, leases: Leases, lag: LoopLag, *, max_lag: float) -> i
 
 
 async def execute(room: Room, attempt: Attempt) -> None:
-    """Carry out one claimed run of whatever kind."""
-    await (execute_call if attempt.run.kind == RunKind.CALL else execute_run)(room, attempt)
+    """Carry out one claimed run of whatever kind, and tell the meter what came of the attempt."""
+    room.meter.claimed(attempt.run.kind, attempt.run.attempt, attempt.age())
+    outcome = Outcome.FAILED
+    try:
+        await (execute_call if attempt.run.kind == RunKind.CALL else execute_run)(room, attempt)
+        outcome = attempt.outcome
+    except asyncio.CancelledError:
+        outcome = attempt.outcome
+        raise
+    finally:
+        room.meter.attempt_ended(outcome, fenced=isinstance(attempt.failure, StaleAttempt))
 
 
 async def build_server(

@@ -29,6 +29,7 @@ async def test_a_run_that_no_worker_has_ends_at_once_with_its_log(
     assert await cancel("ann", run.id) is RunStatus.CANCELLED
     assert [record async for record in event_log.records(run.id)] == [End("cancelled")]
     assert await cancel("ann", run.id) is RunStatus.CANCELLED
+    assert cancel.ended_waiting == 1
 
 
 async def test_a_running_runs_worker_is_rung_for(cancel: Cancel, database: Database, channels: Channels) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from api.event_stream import EventStream
+from api.metrics import ApiMeter
 from shared.tables import Run
+from tests.numbers import number
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -61,9 +63,15 @@ class Reader:
 
 
 def streaming(
-    source: Source, reader: Reader, closing: asyncio.Event, send_timeout: float = 30, until: float | None = None
+    source: Source,
+    reader: Reader,
+    closing: asyncio.Event,
+    send_timeout: float = 30,
+    until: float | None = None,
+    meter: ApiMeter | None = None,
 ) -> asyncio.Task[None]:
-    stream = EventStream(RUN, source.chunks(), send_timeout=send_timeout, until=until, closing=closing)
+    ends = {"send_timeout": send_timeout, "until": until, "closing": closing}
+    stream = EventStream(RUN, source.chunks(), **ends, meter=meter or ApiMeter())
     return asyncio.create_task(stream({"type": "http"}, reader.receive, reader.send))  # type: ignore[arg-type]
 
 
@@ -150,3 +158,46 @@ async def test_it_ends_with_its_reader_though_its_source_was_deaf_at_that_moment
     reader.left.set()
     async with asyncio.timeout(30):
         await task
+
+
+ENDS = [
+    (b"data: x\n\n: end completed\n\n", "end"),
+    (b": end cancelled\n\n", "end"),
+    (b'data: "as if: end"\n\n', "come_back"),
+]
+
+
+@pytest.mark.parametrize(("last", "reason"), ENDS)
+async def test_a_stream_without_the_runs_end_is_counted_as_one_to_come_back_to(last: bytes, reason: str) -> None:
+    meter = ApiMeter()
+    await streaming(Source(b"one", last, ends=True), Reader(), asyncio.Event(), meter=meter)
+    assert number(meter, "streams_ended_total", reason=reason) == number(meter, "stream_seconds_count") == 1
+
+
+async def test_an_open_stream_is_counted_until_it_ends_and_then_why_it_has() -> None:
+    meter, reader, closing = ApiMeter(), Reader(), asyncio.Event()
+    tasks = [streaming(Source(b"one"), one, closing, meter=meter) for one in (reader, Reader())]
+    await until(lambda: number(meter, "streams_open") == 2)
+    reader.left.set()
+    await tasks[0]
+    assert number(meter, "streams_open") == number(meter, "streams_ended_total", reason="left") == 1
+    closing.set()
+    await tasks[1]
+    await streaming(Source(b"one"), Reader(reads=False), asyncio.Event(), send_timeout=0.01, meter=meter)
+    await streaming(Source(b"one"), Reader(), asyncio.Event(), until=time.time(), meter=meter)
+    assert number(meter, "streams_open") == 0
+    assert number(meter, "streams_ended_total", reason="token") == 1
+    assert number(meter, "streams_ended_total", reason="closing") == 1
+    assert number(meter, "streams_ended_total", reason="slow") == 1
+
+
+async def test_a_stream_whose_source_breaks_is_counted_as_failed() -> None:
+    async def broken() -> AsyncGenerator[bytes, None]:
+        yield b"one"
+        raise RuntimeError
+
+    meter, reader = ApiMeter(), Reader()
+    stream = EventStream(RUN, broken(), send_timeout=30, until=None, closing=asyncio.Event(), meter=meter)
+    with pytest.raises(RuntimeError):
+        await stream({"type": "http"}, reader.receive, reader.send)  # type: ignore[arg-type]
+    assert number(meter, "streams_ended_total", reason="failed") == 1

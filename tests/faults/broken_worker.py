@@ -1,7 +1,8 @@
 """A worker with one safety taken out, to show that the checker notices.
 
 `python -m tests.faults.broken_worker --without fence`: its log takes events of any attempt, and it neither
-stands down nor watches itself. `--without order`: what it shows as done is stored a moment later.
+stands down nor watches itself. `--without care`: the same, before a log that refuses it. `--without order`: what it
+shows as done is stored a moment later.
 """
 
 import argparse
@@ -80,6 +81,7 @@ class EagerStore(ConversationStore):
 
 BROKEN = {
     "fence": partial(wired, log_of=UnfencedLog, leases_of=CarelessLeases),
+    "care": partial(wired, leases_of=CarelessLeases),
     "order": partial(wired, store_of=EagerStore),
 }
 

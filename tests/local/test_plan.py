@@ -40,6 +40,16 @@ def test_there_are_as_many_workers_as_asked_for() -> None:
     assert names == ["api", "worker-1", "worker-2", "worker-3"]
 
 
+def ports(metrics_port: int | None) -> list[str | None]:
+    programs = plan(LocalSettings(workers=2, metrics_port=metrics_port)).programs
+    return [program.env.get("METRICS_PORT") for program in programs]
+
+
+def test_each_worker_has_a_port_of_its_own_for_its_metrics() -> None:
+    assert ports(9100) == [None, "9100", "9101"]
+    assert ports(None) == ports(0) == [None, None, None]
+
+
 def test_an_example_answers_where_one_is_named() -> None:
     assert told(LocalSettings(example="kitchen"))["CHATKIT_SERVER"] == "examples.kitchen:Server"
     assert "CHATKIT_SERVER" not in told(LocalSettings(example=None))

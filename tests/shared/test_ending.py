@@ -66,8 +66,7 @@ async def test_nobody_writes_a_log_that_was_ended_and_it_is_ended_once(
     run = await claimed(database)
     await logged(event_log, run, begun_item("msg_1"))
     run.status = RunStatus.FAILED
-    for _ in range(2):
-        await end_log(event_log, database, run)
+    assert [await end_log(event_log, database, run) for _ in range(2)] == [True, False]
     with pytest.raises(StaleAttempt):
         await event_log.open(run.id, 2)
     ends = [record async for record in event_log.records(run.id) if isinstance(record, End)]
@@ -77,7 +76,7 @@ async def test_nobody_writes_a_log_that_was_ended_and_it_is_ended_once(
 async def test_a_run_without_a_log_is_ended_without_one(database: Database, event_log: EventLog) -> None:
     run = await claimed(database)
     run.status = RunStatus.FAILED
-    await end_log(event_log, database, run)
+    assert not await end_log(event_log, database, run)
     assert not (await event_log.read(run.id)).found
 
 

@@ -23,6 +23,7 @@ from shared.records import (
     delta_frame,
     encode,
     introduced,
+    is_text,
 )
 from shared.wire import clean_text, json_string
 from tests.texts import anything
@@ -86,6 +87,12 @@ def test_a_delta_is_the_sdks_own_bytes(text: str, index: int) -> None:
     update = AssistantMessageContentPartTextDelta(content_index=index, delta=clean_text(text))
     event = ThreadItemUpdatedEvent(item_id="msg_1", update=update)
     assert delta_frame(Delta("msg_1", index, json_string(text))) == ChatKitServer._serialize(None, event)  # type: ignore[arg-type]
+
+
+def test_a_delta_is_known_by_its_first_letter_whether_it_introduces_its_part_or_not() -> None:
+    delta, shorthand = Delta("msg_1", 0, b'"word"'), Shorthand()
+    records = (delta, delta, Event(b'{"type":"thread.item.done"}'), End("completed"))
+    assert [is_text(shorthand.encode(record)) for record in records] == [True, True, False, False]
 
 
 @given(st.integers(1, 999_999_999), st.integers(0, 999_999_999_999))

@@ -31,6 +31,7 @@ from worker.bounds import UNBOUNDED, Bounds
 from worker.conversation_store import ConversationStore
 from worker.execute import Room, execute_run
 from worker.log_writer import Flusher
+from worker.metrics import WorkerMeter
 from worker.server import load_context
 from worker.slots import Attempt
 from worker.stop import StopReason, tell_only_of_stop
@@ -102,8 +103,9 @@ async def place_of(
 ) -> AsyncIterator[Place]:
     """A worker's parts around this server."""
     runs = Runs(database)
-    async with Flusher(event_log, runs, tail=60) as flusher:
-        yield Place(Room(database, runs, event_log, flusher, queue, server, load_context(None), bounds))
+    meter = WorkerMeter()
+    async with Flusher(event_log, runs, tail=60, meter=meter) as flusher:
+        yield Place(Room(database, runs, event_log, flusher, queue, server, load_context(None), bounds, meter))
 
 
 def server_of(database: Database, respond: Respond) -> ChatKitServer[Any]:

@@ -28,6 +28,7 @@ from worker.bounds import UNBOUNDED
 from worker.calls import execute_call
 from worker.conversation_store import ConversationStore
 from worker.execute import Room
+from worker.metrics import WorkerMeter
 from worker.slots import Attempt
 from worker.stop import StopReason
 
@@ -67,6 +68,7 @@ class Caller:
     def __init__(self, database: Database, event_log: EventLog, queue: Queue, answer: Any) -> None:
         self.database, self.server = database, Listening(ConversationStore(database), answer)
         parts: dict[str, Any] = {"flusher": None, "server": self.server, "build_context": as_it_is, "bounds": UNBOUNDED}
+        parts["meter"] = self.meter = WorkerMeter()
         self.room = Room(database=database, runs=Runs(database), log=event_log, queue=queue, **parts)
 
     async def admitted(self, request: dict[str, Any], *, deadline: float = 30) -> Run:

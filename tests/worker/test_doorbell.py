@@ -16,6 +16,7 @@ from shared.queue import BELL, QUEUE, Queue, connect
 from shared.redis import connect as connect_redis
 from tests.rows import queued
 from worker.doorbell import Doorbell
+from worker.metrics import WorkerMeter
 from worker.sweeper import Sweeper
 
 pytestmark = pytest.mark.anyio
@@ -153,7 +154,7 @@ async def test_an_idle_doorbell_outlives_an_outage_and_answers_what_was_queued_m
                 await queue.enqueue(run.id)
             await asyncio.to_thread(server.start)
             await database.across_users.run("UPDATE runs SET rung_at = clock_timestamp() - interval '9 s'", {})
-            await Sweeper(database, log, queue).sweep()
+            await Sweeper(database, log, queue, WorkerMeter()).sweep()
             assert await ear.next() == run.id
         await client.aclose()
         await arq_redis.aclose(close_connection_pool=True)

@@ -30,6 +30,7 @@ from worker.current_run import CurrentRun
 from worker.effects import idempotency_key, keyed
 from worker.journal import Journal
 from worker.journaled_tool import OUTCOME_UNKNOWN
+from worker.metrics import WorkerMeter
 from worker.sweeper import Sweeper
 
 pytestmark = pytest.mark.anyio
@@ -166,7 +167,7 @@ class Trial:
             await place.carry_out(await Runs(self.database).claim(run.id, "w"))
 
     async def sweep(self) -> None:
-        await Sweeper(self.database, self.event_log, self._queue).sweep()
+        await Sweeper(self.database, self.event_log, self._queue, WorkerMeter()).sweep()
 
     async def status(self, run: Run) -> str:
         return str((await row_of(self.database, run))["status"])

@@ -18,8 +18,10 @@ from shared.redis import connect
 from shared.runs import Runs
 from shared.tables import Run
 from tests.conftest import QUIET
+from tests.numbers import number
 from tests.rows import claimed, row_of, superseded
 from worker.log_writer import Flusher, LogWriter
+from worker.metrics import WorkerMeter
 
 pytestmark = pytest.mark.anyio
 
@@ -39,8 +41,12 @@ class Counting(EventLog):
 
 @pytest.fixture
 async def flusher(event_log: EventLog, runs: Runs) -> AsyncIterator[Flusher]:
-    async with Flusher(event_log, runs, tail=60) as opened:
+    async with flusher_of(event_log, runs) as opened:
         yield opened
+
+
+def flusher_of(log: EventLog, runs: Runs) -> Flusher:
+    return Flusher(log, runs, tail=60, meter=WorkerMeter())
 
 
 async def prelude() -> Sequence[Record]:
@@ -91,7 +97,7 @@ async def test_what_many_runs_say_meanwhile_goes_in_one_round_trip(
     database: Database, redis: Redis, channels: Channels, runs: Runs
 ) -> None:
     log = Counting(redis, channels, tail=60, quiet=QUIET)
-    async with Flusher(log, runs, tail=60) as flusher:
+    async with flusher_of(log, runs) as flusher:
         writers = [await begun(database, flusher) for _ in range(10)]
         for writer in writers:
             say(writer, *sentence("msg_1", 20))
@@ -133,7 +139,7 @@ async def test_while_redis_is_away_a_run_goes_on_and_its_words_are_kept(
 ) -> None:
     with RedisServer(tmp_path / "redis", durable=False) as server:
         redis = connect(server.url)
-        async with Channels(redis) as channels, Flusher(EventLog(redis, channels, tail=60), runs, tail=60) as flusher:
+        async with Channels(redis) as channels, flusher_of(EventLog(redis, channels, tail=60), runs) as flusher:
             writer = await begun(database, flusher)
             server.kill()
             told = [*sentence("msg_1", 3), End("completed")]
@@ -150,7 +156,7 @@ async def test_a_run_that_begins_without_redis_begins_its_log_when_it_comes(
 ) -> None:
     server = RedisServer(tmp_path / "redis", durable=False)
     redis = connect(server.url)
-    async with Channels(redis) as channels, Flusher(EventLog(redis, channels, tail=60), runs, tail=60) as flusher:
+    async with Channels(redis) as channels, flusher_of(EventLog(redis, channels, tail=60), runs) as flusher:
         writer = LogWriter(flusher, await claimed(database), prelude)
         await writer.open()
         told = sentence("msg_1", 2)
@@ -174,6 +180,7 @@ async def test_a_superseded_pen_writes_no_more_and_says_so(database: Database, f
     say(new, End("failed"))
     assert await new.settled(PATIENCE)
     assert await said(flusher.log, new.run) == [*PRELUDE, *sentence("msg_1", 1), End("failed")]
+    assert number(flusher.meter, "fenced_writes_total", at="log") == 1
 
 
 async def test_a_superseded_attempt_cannot_open_the_log(database: Database, flusher: Flusher) -> None:
@@ -206,7 +213,7 @@ async def test_a_later_attempt_knows_what_the_earlier_ones_have_shown(database: 
 
 
 async def test_a_closed_flusher_sends_nothing_more(database: Database, event_log: EventLog, runs: Runs) -> None:
-    async with Flusher(event_log, runs, tail=60) as flusher:
+    async with flusher_of(event_log, runs) as flusher:
         writer = await begun(database, flusher)
     say(writer, End("completed"))
     assert not await writer.settled(0.01)

@@ -32,6 +32,7 @@ from tests.rows import DAY, answer, claimed, save, stored, superseded
 from worker.current_run import CurrentRun
 from worker.journal import Journal
 from worker.log_writer import Flusher, LogWriter
+from worker.metrics import WorkerMeter
 from worker.recovery import Repeats, forget_leftovers, recover, timeless
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +84,7 @@ def removed(events: list[dict[str, Any]]) -> list[str]:
 
 @pytest.fixture
 async def second(database: Database, event_log: EventLog, runs: Runs) -> AsyncIterator[Second]:
-    async with Flusher(event_log, runs, tail=60) as flusher:
+    async with Flusher(event_log, runs, tail=60, meter=WorkerMeter()) as flusher:
         yield Second(database, flusher)
 
 

@@ -12,15 +12,22 @@ from shared.queue import QUEUE, Queue
 from shared.records import End
 from shared.runs import Runs, RunStatus
 from shared.tables import Run
+from tests.numbers import number
 from tests.rows import claimed, queued, row_of
+from worker.metrics import WorkerMeter
 from worker.sweeper import CRASHES, Sweeper
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def sweeper(database: Database, event_log: EventLog, queue: Queue) -> Sweeper:
-    return Sweeper(database, event_log, queue)
+def meter() -> WorkerMeter:
+    return WorkerMeter()
+
+
+@pytest.fixture
+def sweeper(database: Database, event_log: EventLog, queue: Queue, meter: WorkerMeter) -> Sweeper:
+    return Sweeper(database, event_log, queue, meter)
 
 
 async def age(database: Database, run: Run, *columns: str, seconds: float = 60) -> None:
@@ -102,13 +109,13 @@ async def test_a_run_that_nobody_claimed_is_rung_again_each_time_after_twice_as_
     sweeper: Sweeper, database: Database, redis: Redis
 ) -> None:
     run = await queued(database)
-    for number, seconds in enumerate((2, 4, 8, 8)):
+    for before, seconds in enumerate((2, 4, 8, 8)):
         await age(database, run, "rung_at", seconds=seconds - 0.9)
         await sweeper.sweep()
-        assert await rings(redis) == number
+        assert await rings(redis) == before
         await age(database, run, "rung_at", seconds=seconds + 0.1)
         await sweeper.sweep()
-        assert await rings(redis) == number + 1
+        assert await rings(redis) == before + 1
 
 
 async def test_several_sweepers_at_once_count_a_crash_once(sweeper: Sweeper, database: Database, redis: Redis) -> None:
@@ -139,6 +146,7 @@ async def test_what_has_ended_is_left_alone(sweeper: Sweeper, database: Database
 
 async def test_sweeping_goes_on_though_a_server_is_away(database: Database, database_url: str) -> None:
     rounds: asyncio.Queue[int] = asyncio.Queue()
+    meter = WorkerMeter()
 
     class Away(Sweeper):
         async def sweep(self) -> None:
@@ -147,9 +155,20 @@ async def test_sweeping_goes_on_though_a_server_is_away(database: Database, data
 
     async with Database(database_url) as closed:
         pass
-    sweeping = asyncio.create_task(Away(closed, None, None).run())  # type: ignore[arg-type]
+    sweeping = asyncio.create_task(Away(closed, None, None, meter).run())  # type: ignore[arg-type]
     async with asyncio.timeout(30):
         for _ in range(2):
             await rounds.get()
     assert not sweeping.done()
+    assert number(meter, "server_away_total", server="postgres") >= 1
     sweeping.cancel()
+
+
+async def test_what_it_does_is_counted(sweeper: Sweeper, database: Database, meter: WorkerMeter) -> None:
+    await lapsed(database)
+    await lapsed(database, crashes=CRASHES - 1)
+    await age(database, await queued(database), "rung_at")
+    await sweeper.sweep()
+    assert number(meter, "crashes_total") == 2
+    assert number(meter, "rings_again_total") == 1
+    assert number(meter, "runs_ended_total", kind="respond", status="failed", by="sweeper") == 1

@@ -25,6 +25,7 @@ from shared.runs import Runs
 from tests.rows import answer, claimed, save
 from worker.current_run import CurrentRun
 from worker.log_writer import Flusher, LogWriter
+from worker.metrics import WorkerMeter
 from worker.recovery import Repeats
 from worker.voice import Voice
 
@@ -64,7 +65,7 @@ class Speaker:
 
 @pytest.fixture
 async def speaker(database: Database, event_log: EventLog, runs: Runs) -> AsyncIterator[Speaker]:
-    async with Flusher(event_log, runs, tail=60) as flusher:
+    async with Flusher(event_log, runs, tail=60, meter=WorkerMeter()) as flusher:
 
         async def nothing() -> list[Record]:
             return []
