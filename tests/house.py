@@ -72,6 +72,11 @@ def as_application(database_url: str) -> str:
     return database_url.replace(f"//{OWNER}@", f"//{APPLICATION}@", 1)
 
 
+def as_owner(database_url: str) -> str:
+    """The same database in the role that no policy holds."""
+    return database_url.replace(f"//{APPLICATION}@", f"//{OWNER}@", 1)
+
+
 @dataclass
 class Process:
     """One of our programs, its log kept."""
