@@ -48,9 +48,12 @@ class Postgres(Server):
 
     def start(self) -> None:
         super().start()
-        # At every start: a directory from before this role has none.
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(_MAKE_ROLE)
+        try:
+            # At every start: a directory from before this role has none.
+            with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
+                connection.execute(_MAKE_ROLE)
+        except psycopg.Error as error:
+            raise CannotRun(f"Postgres could not make the programs' role: {error}") from None
 
     def _url(self, role: str) -> str:
         return f"postgresql://{role}@/{DATABASE}?host={self.socket_dir}"

@@ -81,6 +81,7 @@ def test_what_is_killed_is_started_again_and_said_so(system: SystemProcess, data
         return int(file.read_text().split()[0]) if file.exists() and file.read_text() else 0
 
     names = ["worker-1", "api", "Valkey", "Postgres"]
+    system.find(r"worker-1 +\| here is")
     killed = {name: pid(name) for name in names}
     for name in names:
         os.kill(killed[name], signal.SIGKILL)
