@@ -21,7 +21,8 @@ _JOURNAL = """
 INSERT INTO turns (run_id, conversation_id, position, items) VALUES (%(run)s, %(conversation)s, 9, %(items)s);
 INSERT INTO run_steps (run_id, path, n, fingerprint) VALUES (%(run)s, '1', 0, %(user)s);
 INSERT INTO tool_calls (run_id, path, n, index, name, idempotency_key) VALUES (%(run)s, '1', 0, 0, 'add', %(user)s);
-INSERT INTO idempotency_keys (user_id, key, run_id, fingerprint) VALUES (%(user)s, %(user)s, %(run)s, 'f')
+INSERT INTO idempotency_keys (user_id, key, run_id, fingerprint) VALUES (%(user)s, %(user)s, %(run)s, 'f');
+INSERT INTO daily_tokens (user_id, day, tokens) VALUES (%(user)s, now(), 1)
 """
 
 MINE = b"mine"

@@ -10,7 +10,7 @@ from psycopg.errors import UniqueViolation
 
 from shared.database import AWAY, Database, psycopg_url
 from shared.tasks import add, of_user
-from tests.house import Servers
+from tests.house import ROOT, Servers
 
 SOCKET = ".s.PGSQL.5432"
 
@@ -70,11 +70,13 @@ async def test_rows_are_had_by_one_all_or_counted(database: Database) -> None:
 
 
 async def test_a_user_is_said_for_one_statement_or_one_transaction(database: Database) -> None:
-    said = "SELECT current_setting('chatkit.user_id', true) AS user_id, current_setting('chatkit.scope', true) AS scope"
+    # A connection that has never been told has NULL there, one that has been an empty text.
+    setting = "coalesce(current_setting('chatkit.{0}', true), '') AS {0}"
+    said = f"SELECT {setting.format('user_id')}, {setting.format('scope')}"
     async with database.of("ann").connection() as connection:
-        assert await (await connection.execute(said)).fetchone() == {"user_id": "ann", "scope": None}
+        assert await (await connection.execute(said)).fetchone() == {"user_id": "ann", "scope": ""}
         connection.setting = None
-        assert await (await connection.execute(said)).fetchone() == {"user_id": "", "scope": None}
+        assert await (await connection.execute(said)).fetchone() == {"user_id": "", "scope": ""}
     async with database.across_users.transaction() as connection:
         assert await (await connection.execute(said)).fetchone() == {"user_id": "", "scope": "all"}
     async with database.of("o'neil; --").transaction() as connection:
@@ -132,6 +134,22 @@ async def test_a_mistake_of_ours_is_not_taken_for_postgres_being_away(database: 
     with pytest.raises(Exception, match="no_such_table") as mistake:
         await database.across_users.one("SELECT * FROM no_such_table", {})
     assert not isinstance(mistake.value, AWAY)
+
+
+def test_the_door_to_everybodys_rows_is_opened_in_these_places_alone() -> None:
+    opened = {}
+    for path in (path for room in ("api", "worker", "shared") for path in (ROOT / room).rglob("*.py")):
+        if count := path.read_text().count("database.across_users"):
+            opened[str(path.relative_to(ROOT))] = count
+    assert opened == {
+        "api/attachments.py": 1,  # by a signed address, which names no user
+        "api/gate.py": 1,  # the queue's length
+        "api/health.py": 1,
+        "shared/runs.py": 2,  # a claim by id; places in the queue
+        "worker/collector.py": 1,
+        "worker/lease.py": 1,
+        "worker/sweeper.py": 3,
+    }
 
 
 def test_a_driver_name_in_the_url_is_left_out() -> None:
