@@ -11,7 +11,7 @@ COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help $(VENV) run test browser screenshots contract faults chaos check audit lock clean
+.PHONY: help $(VENV) run test browser screenshots contract faults chaos bench bench-full guard check audit lock clean
 
 help:
 	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [EXAMPLE= DATABASE_URL= REDIS_URL=]'
@@ -20,6 +20,9 @@ help:
 	@echo 'make contract the conformance table: this backend beside the plain in-process SDK server'
 	@echo 'make faults   the fault suite, and its report in docs/faults.md'
 	@echo 'make chaos    random faults by a seed: SEED=1 MINUTES=10'
+	@echo 'make bench    what an answer costs here and in the in-process server, within three minutes'
+	@echo 'make bench-full  every row of docs/benchmarks.md, within half an hour, and the page itself'
+	@echo 'make guard    fails when a delta has become dearer beside the in-process server'
 	@echo 'make check    style, types and the laws of the tree'
 	@echo 'make audit    known weaknesses of what is installed, as far as the index tells'
 	@echo 'make .venv    sets up and does nothing else'
@@ -47,6 +50,15 @@ faults: $(VENV)
 
 chaos: $(VENV)
 	$(RUN) -m pytest tests/faults/test_chaos.py --seed $(SEED) --minutes $(MINUTES)
+
+bench: $(VENV)
+	$(RUN) -m benchmarks --quick
+
+bench-full: $(VENV)
+	$(RUN) -m benchmarks --full --json docs/benchmarks.json --report docs
+
+guard: $(VENV)
+	$(RUN) -m benchmarks.guard
 
 check: $(VENV)
 	$(RUN) -m ruff check

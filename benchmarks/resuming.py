@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from statistics import median
+from typing import Any, cast
 
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
@@ -82,7 +83,7 @@ async def redis_bytes(contender: Contender) -> Figures:
         run_id = received(stream).headers["x-run-id"]
         keys, kept = EventLog.keys(run_id)[:2], 0.0
         while not stream.ended.done():
-            said_so_far = int(await redis.hget(keys[0], "sequence") or 1)
+            said_so_far = int(await cast(Any, redis.hget(keys[0], "sequence")) or 1)
             if said_so_far > 1000:
                 kept = await _memory(redis, keys) / said_so_far
             await asyncio.sleep(0.05)
@@ -171,11 +172,11 @@ def pickup(in_flight: int) -> Work:
 async def _bare_ring(contender: Contender) -> float:
     """A push, and the answer to a BLPOP that waited for it."""
     async with _redis(contender) as near, _redis(contender) as far:
-        waiting = asyncio.create_task(far.blpop(["floor"]))
+        waiting = asyncio.create_task(cast(Any, far.blpop(["floor"])))
         while not (await near.info("clients"))["blocked_clients"]:
             pass
         begun = time.perf_counter()
-        await near.lpush("floor", b"run")
+        await cast(Any, near.lpush("floor", b"run"))
         await waiting
         return time.perf_counter() - begun
 

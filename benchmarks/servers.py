@@ -24,7 +24,7 @@ class PlainServer(ChatKitServer[Any]):
     ) -> AsyncIterator[ThreadStreamEvent]:
         page = await self.store.load_thread_items(thread.id, None, 20, "desc", context)
         items: list[ThreadItem] = list(reversed(page.data))
-        agent_context = AgentContext(thread=thread, store=self.store, request_context=context)
+        agent_context: AgentContext[Any] = AgentContext(thread=thread, store=self.store, request_context=context)
         result = Runner.run_streamed(self._agent, await simple_to_agent_input(items), context=agent_context)
         async for event in stream_agent_response(agent_context, result):
             yield event

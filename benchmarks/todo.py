@@ -23,5 +23,4 @@ def todo(store: ConversationStore, attachment_store: OwnAttachments) -> Any:
         agent=build_agent(model, database),
         models=models,
         turns=Turns(database, budget=settings.history_tokens),
-        max_turns=settings.max_turns,
     )

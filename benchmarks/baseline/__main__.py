@@ -41,7 +41,7 @@ def create_app() -> FastAPI:
     set_tracing_disabled(True)
     logging.getLogger("chatkit").setLevel(logging.CRITICAL)
     if os.environ.get("CACHED"):
-        sdk.TypeAdapter = _Cached  # type: ignore[attr-defined]
+        sdk.TypeAdapter = _Cached  # type: ignore[assignment, attr-defined]
     secret = os.environ["BETTER_AUTH_SECRET"]
     pool: AsyncConnectionPool = AsyncConnectionPool(
         os.environ["DATABASE_URL"], min_size=2, max_size=10, open=False, kwargs={"autocommit": True}

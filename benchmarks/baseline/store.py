@@ -106,7 +106,8 @@ class PostgresStore(Store[str]):
     async def _all(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._pool.connection() as connection:
             cursor = await connection.cursor(row_factory=dict_row).execute(query, parameters)
-            return await cursor.fetchall()
+            rows: list[dict[str, Any]] = await cursor.fetchall()
+            return rows
 
     async def _run(self, query: str, parameters: dict[str, Any]) -> None:
         async with self._pool.connection() as connection:
