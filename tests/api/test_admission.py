@@ -218,7 +218,7 @@ async def test_a_message_is_admitted_though_redis_is_away(
 
 
 async def test_when_the_days_tokens_are_spent_nothing_is_stored_and_what_spends_none_is_admitted(
-    database: Database, event_log: EventLog, queue: Queue
+    database: Database, event_log: EventLog, queue: Queue, rates: Rates
 ) -> None:
     gate = Gate(database, max_queued=10, max_active=10, max_tokens_per_day=100)
     cancel = Cancel(database, event_log, queue)
