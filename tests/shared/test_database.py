@@ -143,6 +143,7 @@ def test_the_door_to_everybodys_rows_is_opened_in_these_places_alone() -> None:
             opened[str(path.relative_to(ROOT))] = count
     assert opened == {
         "api/attachments.py": 1,  # by a signed address, which names no user
+        "api/census.py": 1,  # how many wait, for the metrics
         "api/gate.py": 1,  # the queue's length
         "api/health.py": 1,
         "shared/runs.py": 2,  # a claim by id; places in the queue
