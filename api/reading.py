@@ -53,6 +53,10 @@ class Reading:
                     self._note(record.chatkit)
         return b"".join(parts)
 
+    def learn(self, batch: Batch) -> None:
+        """What a batch says of records to come, also one that has none: who begins at the tip of the log needs it."""
+        self._shorthand.learn(batch.introductions)
+
     def stored(self, items: list[Item]) -> bytes:
         """An ended run's stored items, told as done, and the end of whatever else is open: the log is gone."""
         parts = self._taken_back(self._open - {str(item["id"]) for item in items})

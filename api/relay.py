@@ -40,6 +40,7 @@ class Relay:
             said, place, waited_for_end = time.monotonic(), 0, False
             async for batch in batches:
                 chunk = b""
+                reading.learn(batch)
                 if batch.records:
                     chunk = reading.chunk(batch)
                     if ended(batch):

@@ -15,7 +15,7 @@ from shared.channels import Channels
 from shared.database import Database
 from shared.event_log import Append, EventLog
 from shared.fold import item_event
-from shared.records import START, Cursor, Delta, End, Event, Record, encode
+from shared.records import START, Cursor, Delta, End, Event, Record, Shorthand, encode
 from shared.runs import Runs, RunStatus
 from shared.tables import Run
 from tests.rows import answer, claimed, queued, save
@@ -67,6 +67,22 @@ async def test_an_ended_log_is_given_in_order_with_ids_and_its_end(
     assert first == 'id: 1.1\ndata: {"type": "progress_update", "text": "one"}'
     assert second.startswith('id: 1.2\ndata: {"type":"thread.item.updated","item_id":"msg_1"')
     assert end == ": end completed"
+
+
+async def test_a_reader_at_the_tip_of_the_log_understands_the_words_that_come_next(
+    event_log: EventLog, database: Database
+) -> None:
+    run, shorthand = await claimed(database), Shorthand()
+    relay = Relay(event_log, Watch(Runs(database)), database, ping_seconds=0)
+    one, two = Delta("msg_1", 0, b'"one"'), Delta("msg_1", 0, b'"two"')
+    await logged(event_log, run, one)
+    async with aclosing(relay.follow(run, Cursor(1, 1), Dialect.CHATKIT)) as chunks:
+        assert await next_frame(chunks) == ": ping"
+        _, later = shorthand.encode(one), shorthand.encode(two)
+        await event_log.append([Append(run.id, 1, Cursor(1, 1), [later], time.time() + 60)])
+        told = await next_frame(chunks)
+    assert told.startswith('id: 1.2\ndata: {"type":"thread.item.updated","item_id":"msg_1"')
+    assert '"two"' in told
 
 
 async def test_a_reader_that_returns_is_given_the_rest(relay: Relay, log: EventLog, database: Database) -> None:
