@@ -133,8 +133,9 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
         } else if (response) {
           const passing = response.status >= 500 || [408, 425, 429].includes(response.status);
           if (begun && !passing) throw new RunGone('This answer can no longer be read. Reload to see what was kept.');
-          if (!begun && !(passing && tries < SENDING_TRIES)) return end('refused', begin(await refusal(response)));
           wait = 1000 * response.headers.get('Retry-After');
+          const soon = passing && wait <= LONGEST_WAIT_MS && tries < SENDING_TRIES;
+          if (!begun && !soon) return end('refused', begin(await refusal(response)));
         }
         if (over && answer.run) return;
         wait = Math.max(wait, backOff(tries++));
