@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from shared.tables import Run
 
-ENDING_SECONDS = 0.5
+ENDING_SECONDS = 0.1
 
 
 class EventStream(Response):
