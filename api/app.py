@@ -19,6 +19,7 @@ from api.calls import Calls
 from api.cancel import Cancel
 from api.dependencies import House
 from api.gate import Gate
+from api.problems import problem_response
 from api.protocol import Protocol
 from api.rates import PATIENCE_SECONDS, Rates
 from api.relay import Relay
@@ -120,16 +121,6 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
         logger.info("api ready", port=settings.port)
         yield
         app.state.closing.set()
-
-
-def problem_response(problem: Problem) -> JSONResponse:
-    """The problem as RFC 9457 has it: a stable type, a title, and a detail only where it was written for users."""
-    body = {"type": problem.type, "title": problem.title, "status": problem.status}
-    if problem.detail:
-        body["detail"] = problem.detail
-    return JSONResponse(
-        body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
-    )
 
 
 async def _problem(_: Request, error: Exception) -> JSONResponse:

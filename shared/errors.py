@@ -9,6 +9,7 @@ Problem                       what goes over the wire as application/problem+jso
 ├── TooLarge            413
 ├── Invalid             422   IdempotencyMismatch
 ├── TooMany             429
+├── HeadTooLarge        431
 ├── NotOffered          501
 ├── Unavailable         503
 └── TooLate             504
@@ -103,6 +104,13 @@ class TooMany(Problem):
 
     def __init__(self, detail: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class HeadTooLarge(Problem):
+    status, type, title = 431, "head-too-large", "The request's headers are too large."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Connection": "close"})
 
 
 class Unavailable(Problem):

@@ -23,7 +23,7 @@ from tests.faults.monitor import Monitor
 from tests.faults.programs import Program, Zygote, answers, ready
 from tests.faults.proxy import Network
 from tests.faults.waiting import until
-from tests.house import ROOT, SECRET, Servers, bearer, free_port
+from tests.house import ROOT, SECRET, TIRELESS, Servers, bearer, free_port
 from tests.model_endpoint import Endpoint
 
 HouseOf = Callable[..., AbstractContextManager["FaultHouse"]]
