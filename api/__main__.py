@@ -10,6 +10,7 @@ import uvicorn
 
 from api import auth
 from api.app import create_app
+from api.http import BoundedHttp
 from shared.logging import configure
 from shared.reach import unreachable
 from shared.settings import Settings, UnusableSettings
@@ -45,6 +46,7 @@ def main() -> int:
     app = create_app(settings)
     config = uvicorn.Config(
         app,
+        http=BoundedHttp,
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -21,6 +21,7 @@ from api.census import Census
 from api.dependencies import House
 from api.gate import Gate
 from api.metrics import ApiMeter, Metered
+from api.problems import problem_response
 from api.protocol import Protocol
 from api.published_keys import PublishedKeys
 from api.rates import PATIENCE_SECONDS, Rates
@@ -143,16 +144,6 @@ def _show(meter: ApiMeter, house: House, channels: Channels) -> None:
     meter.read_pools(api=house.database)
     meter.read_runs(house.admission, house.cancel)
     meter.read_census(house.census)
-
-
-def problem_response(problem: Problem) -> JSONResponse:
-    """The problem as RFC 9457 has it: a stable type, a title, and a detail only where it was written for users."""
-    body = {"type": problem.type, "title": problem.title, "status": problem.status}
-    if problem.detail:
-        body["detail"] = problem.detail
-    return JSONResponse(
-        body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
-    )
 
 
 async def _problem(_: Request, error: Exception, *, meter: ApiMeter) -> JSONResponse:

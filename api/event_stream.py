@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from api.metrics import ApiMeter, Stream, StreamEnd
 from shared.tables import Run
 
-ENDING_SECONDS = 0.5
+ENDING_SECONDS = 0.1
 
 
 class EventStream(Response):

@@ -11,6 +11,8 @@ from shared.errors import BudgetSpent, TooMany, Unavailable
 
 LOOK_SECONDS = 0.25
 """How old the known length of the queue may be; what this process admits meanwhile is counted on top."""
+LOOK_SHARE = 8
+"""What of the room that it saw a process fills before it looks again: several at once do not fill it several times."""
 
 _WAITING = "SELECT count(*) AS waiting FROM (SELECT FROM runs WHERE status = 'queued' LIMIT %(limit)s) q"
 _TURN = "SELECT pg_advisory_xact_lock(hashtextextended('active runs of ' || %(user_id)s, 0))"
@@ -32,17 +34,21 @@ class Gate:
     def __init__(self, database: Database, *, max_queued: int, max_active: int, max_tokens_per_day: int = 0) -> None:
         self._database, self._max_queued, self._max_active = database, max_queued, max_active
         self._max_tokens, self._standing = max_tokens_per_day, _ACTIVE_AND_SPENT if max_tokens_per_day else _ACTIVE
-        self._waiting, self._looked_at = 0, float("-inf")
+        self._waiting, self._look_before, self._looked_at = 0, 0, float("-inf")
 
     async def check_queue(self) -> None:
         """Raises Unavailable, with a time to come back after, when too many are waiting already."""
-        if time.monotonic() - self._looked_at > LOOK_SECONDS:
-            self._looked_at = time.monotonic()
-            row = await self._database.across_users.one(_WAITING, {"limit": self._max_queued + 1})
-            self._waiting = row["waiting"] if row else 0
+        if time.monotonic() - self._looked_at > LOOK_SECONDS or self._waiting >= self._look_before:
+            await self._look()
         if self._waiting >= self._max_queued:
             raise Unavailable("Too many answers are waiting already.", retry_after=5)
         self._waiting += 1
+
+    async def _look(self) -> None:
+        self._looked_at, self._look_before, before = time.monotonic(), self._max_queued + 1, self._waiting
+        row = await self._database.across_users.one(_WAITING, {"limit": self._max_queued + 1})
+        self._waiting = (row["waiting"] if row else 0) + max(self._waiting - before, 0)
+        self._look_before = self._waiting + max((self._max_queued - self._waiting) // LOOK_SHARE, 1)
 
     async def ask_of_user(self, connection: Connection, user_id: str) -> AsyncCursor[Row]:
         """How this user stands before the caller's transaction adds to it: for `check_user`."""

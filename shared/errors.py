@@ -9,6 +9,7 @@ Problem                       what goes over the wire as application/problem+jso
 ├── TooLarge            413
 ├── Invalid             422   IdempotencyMismatch
 ├── TooMany             429   BudgetSpent
+├── HeadTooLarge        431
 ├── NotOffered          501
 ├── Unavailable         503
 └── TooLate             504
@@ -107,6 +108,13 @@ class TooMany(Problem):
 
 class BudgetSpent(TooMany):
     type, title = "budget-spent", "Your budget for today is used up."
+
+
+class HeadTooLarge(Problem):
+    status, type, title = 431, "head-too-large", "The request's headers are too large."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Connection": "close"})
 
 
 class Unavailable(Problem):

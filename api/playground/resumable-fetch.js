@@ -8,7 +8,6 @@ const SILENCE_MS = 35_000; // the server says something every 15 s: after 35 s o
 const STALE_MS = 20_000; // a tab that is shown again trusts a line that it has heard from within this
 const LONGEST_WAIT_MS = 10_000;
 const SENDING_TRIES = 7; // for what the server cannot take just now
-const PATIENCE_MS = 60_000; // for what it cannot take for longer, there is no point in trying again
 const GRACE_MS = 100; // the component's word on a thread switch may come just after its abort
 const backOff = (tries) => Math.min(LONGEST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random() / 2);
 const randomKey = () => crypto.getRandomValues(new Uint8Array(16)).join('-');
@@ -135,8 +134,8 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
           const passing = response.status >= 500 || [408, 425, 429].includes(response.status);
           if (begun && !passing) throw new RunGone('This answer can no longer be read. Reload to see what was kept.');
           wait = 1000 * response.headers.get('Retry-After');
-          const worthwhile = passing && wait < PATIENCE_MS && tries < SENDING_TRIES;
-          if (!begun && !worthwhile) return end('refused', begin(await refusal(response)));
+          const soon = passing && wait <= LONGEST_WAIT_MS && tries < SENDING_TRIES;
+          if (!begun && !soon) return end('refused', begin(await refusal(response)));
         }
         if (over && answer.run) return;
         wait = Math.max(wait, backOff(tries++));

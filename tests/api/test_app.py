@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from api.app import create_app, problem_response
+from api.app import create_app
 from shared.database import Database
-from shared.errors import ConversationBusy, Problem, Unavailable
+from shared.errors import Problem
 from shared.settings import Settings
 from tests.api.conftest import Api, api_of
 from tests.values import settings_of
@@ -84,10 +84,3 @@ async def test_stopping_ends_every_open_stream(api_settings: Callable[..., Setti
 
 def test_nothing_is_opened_before_the_start() -> None:
     assert create_app(settings_of()).state.closing.is_set() is False
-
-
-def test_a_problem_says_its_detail_and_its_headers() -> None:
-    busy = problem_response(ConversationBusy("run_1"))
-    assert (busy.status_code, busy.headers["x-run-id"]) == (409, "run_1")
-    assert b'"detail"' not in bytes(busy.body)
-    assert b'"detail":"Come later."' in bytes(problem_response(Unavailable("Come later.")).body)

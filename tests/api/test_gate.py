@@ -6,9 +6,10 @@ import pytest
 
 from api.gate import Gate
 from shared.database import Database
-from shared.errors import BudgetSpent, TooMany
+from shared.errors import BudgetSpent, TooMany, Unavailable
 from shared.ids import new_id
 from shared.runs import RunKind, insert
+from tests.rows import queued
 
 pytestmark = pytest.mark.anyio
 
@@ -81,3 +82,19 @@ async def test_without_a_budget_nothing_is_asked_of_it(database: Database) -> No
     async with database.of("ann").transaction() as connection:
         gate = Gate(database, max_queued=5, max_active=9)
         gate.check_user(await (await gate.ask_of_user(connection, "ann")).fetchone())
+
+
+async def test_several_processes_at_once_do_not_fill_the_queue_several_times(database: Database) -> None:
+    gates = [Gate(database, max_queued=40, max_active=1000) for _ in range(4)]
+    shut: set[Gate] = set()
+    stored = 0
+    while len(shut) < len(gates):
+        for gate in set(gates) - shut:
+            try:
+                await gate.check_queue()
+            except Unavailable:
+                shut.add(gate)
+            else:
+                await queued(database)
+                stored += 1
+    assert 40 <= stored <= 40 + len(gates)

@@ -209,6 +209,18 @@ def test_what_the_server_refuses_comes_back_into_the_box(enter: Enter, model: En
     expect(page.box).to_have_value(text)
 
 
+def test_a_user_who_says_too_much_in_a_minute_is_told_so_at_once(enter: Enter, town: Town, model: Endpoint) -> None:
+    with town.other_api(MAX_SUBMITS_PER_MINUTE="1") as url:
+        page = enter("in a hurry", url=url)
+        page.say("go")
+        page.shows("Hello from the test model.")
+        page.is_quiet()
+        page.say("go on")
+        page.note("Too many messages within a minute.").wait_for()
+        page.is_quiet()
+        expect(page.box).to_have_value("go on")
+
+
 def test_a_message_asks_for_the_model_that_was_picked(enter: Enter, town: Town, model: Endpoint) -> None:
     with town.other_api(MODELS="gpt-other") as url:
         page = enter("picking", url=url)

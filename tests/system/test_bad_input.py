@@ -1,6 +1,7 @@
 """What must not work does not, says so in a problem body, and stores nothing."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -9,17 +10,28 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.house import ROOT, SECRET, House, free_port, token
+from tests.house import PATIENCE, ROOT, SECRET, House, Servers, bearer, free_port, house_of, token
 from tests.sse import user_message
 from tests.talk import submit
 
 JSON = {"content-type": "application/json"}
 
 
-def counts(house: House) -> tuple[object, ...]:
-    """How many conversations, messages and runs there are."""
-    tables = ("conversations", "messages", "runs", "idempotency_keys")
-    return tuple(house.sql(f"SELECT count(*) FROM {table}")[0][0] for table in tables)
+def stored(house: House, user: str) -> list[str]:
+    """The tables that hold something of this user's; messages hang on conversations."""
+    tables = ("conversations", "runs", "idempotency_keys", "attachments", "feedback", "tasks")
+    return [table for table in tables if house.sql(f"SELECT 1 FROM {table} WHERE user_id = %s LIMIT 1", user)]
+
+
+def attaching(ids: list[str]) -> dict[str, Any]:
+    """A message that carries these."""
+    message = {"content": [], "attachments": ids, "inference_options": {}}
+    return {"type": "threads.create", "params": {"input": message}}
+
+
+def creating(size: int) -> dict[str, Any]:
+    """The first step of an upload."""
+    return {"type": "attachments.create", "params": {"name": "a.txt", "size": size, "mime_type": "text/plain"}}
 
 
 TOO_MUCH_TEXT = user_message("x" * 150_000)
@@ -29,7 +41,33 @@ REFUSED: list[tuple[str, bytes | dict[str, Any], int, str]] = [
     ("NaN", b'{"message": NaN}', 400, "malformed-body"),
     ("invalid UTF-8", b'{"message": "\xff"}', 400, "malformed-body"),
     ("a lone surrogate", b'{"message": "\\ud800"}', 400, "malformed-body"),
+    ("a lone surrogate as a key", b'{"message": "hi", "\\udfff": 1}', 400, "malformed-body"),
+    ("nothing", b"", 400, "malformed-body"),
+    ("a number", b"1", 400, "malformed-body"),
+    ("a byte order mark", b'\xef\xbb\xbf{"message": "hi"}', 400, "malformed-body"),
+    ("UTF-16", '{"message": "hi"}'.encode("utf-16"), 400, "malformed-body"),
+    ("a key given twice", b'{"message": "hi", "message": "ho"}', 400, "malformed-body"),
+    ("an infinity", b'{"message": "hi", "metadata": {"n": -Infinity}}', 400, "malformed-body"),
+    ("an infinity in digits", b'{"message": "hi", "metadata": {"n": 1e400}}', 400, "malformed-body"),
+    ("a number of 400 digits", {"message": "hi", "metadata": {"n": 10**400}}, 400, "malformed-body"),
+    ("a number of 5,000 digits", b'{"message": "hi", "metadata": {"n": ' + b"9" * 5_000 + b"}}", 400, "malformed-body"),
     ("nested 10,000 deep", b'{"message":' + b"[" * 10_000 + b"]" * 10_000 + b"}", 400, "malformed-body"),
+    ("nested 65 deep", b'{"message":"hi","metadata":' + b"[" * 64 + b"]" * 64 + b"}", 400, "malformed-body"),
+    ("metadata 9 deep", b'{"message":"hi","metadata":' + b'{"a":' * 9 + b"1" + b"}" * 10, 422, "invalid"),
+    ("metadata of 20 kB", {"message": "hi", "metadata": {"n": "x" * 20_000}}, 422, "invalid"),
+    ("metadata that is no object", {"message": "hi", "metadata": [1]}, 422, "invalid"),
+    ("ChatKit metadata that is no object", {**user_message("hi"), "metadata": "x"}, 422, "invalid"),
+    ("300,000 values", b'{"message":"hi","a":[' + b"0," * 300_000 + b"0]}", 413, "too-large"),
+    ("a type that is a list", {"type": ["threads.create"]}, 400, "unknown-type"),
+    ("a type that is null", {"type": None, "message": "hi"}, 400, "unknown-type"),
+    ("1,000 attachments", attaching(["atc_x"] * 1_000), 422, "invalid"),
+    ("an attachment with a 10 kB id", attaching(["x" * 10_240]), 404, "not-found"),
+    ("an attachment of a negative size", creating(-1), 422, "invalid"),
+    ("an attachment of no size", creating(0), 422, "invalid"),
+    ("an attachment of 10^18 bytes", creating(10**18), 413, "too-large"),
+    ("a limit of 401 digits", {"type": "threads.list", "params": {"limit": 10**400}}, 400, "malformed-body"),
+    ("a limit that is text", {"type": "threads.list", "params": {"limit": "many"}}, 422, "invalid"),
+    ("a page after a 10 kB id", {"type": "threads.list", "params": {"after": "x" * 10_240}}, 404, "not-found"),
     ("neither type nor message", {}, 400, "unknown-type"),
     ("an unknown type", {"type": "threads.explode", "params": {}}, 400, "unknown-type"),
     ("a type that is no string", {"type": 7}, 400, "unknown-type"),
@@ -41,6 +79,8 @@ REFUSED: list[tuple[str, bytes | dict[str, Any], int, str]] = [
     ("NUL in a ChatKit message", user_message("a\x00b"), 422, "invalid"),
     ("too much text", TOO_MUCH_TEXT, 413, "too-large"),
     ("2 MB", user_message("x" * 2_000_000), 413, "too-large"),
+    ("10 MB of text", user_message("x" * 10_000_000), 413, "too-large"),
+    ("60 MB", b"[" + b"0," * 30_000_000 + b"0]", 413, "too-large"),
     ("an unknown conversation", user_message("hi", "thr_unknown"), 404, "not-found"),
     ("an unknown conversation, simply", {"message": "hi", "thread_id": "thr_unknown"}, 404, "not-found"),
 ]
@@ -52,22 +92,92 @@ REFUSED: list[tuple[str, bytes | dict[str, Any], int, str]] = [
 def test_a_bad_body_is_refused_and_nothing_is_stored(
     house: House, body: bytes | dict[str, Any], status: int, problem: str
 ) -> None:
-    before = counts(house)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     with house.client("careless") as client:
         refused = client.post("/chatkit", content=content, headers=JSON)
     assert refused.status_code == status, refused.text
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["type"] == problem
-    assert counts(house) == before
+    assert stored(house, "careless") == []
 
 
 def test_a_body_of_unknown_length_is_cut_off(house: House) -> None:
-    before = counts(house)
     with house.client("endless") as client:
         refused = client.post("/chatkit", content=(b"x" * 100_000 for _ in range(100)), headers=JSON)
     assert refused.status_code == 413
-    assert counts(house) == before
+    assert stored(house, "endless") == []
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "a/b;c", "\xe9"]
+)
+def test_a_body_is_judged_by_its_bytes_and_not_by_what_it_is_called(house: House, content_type: str) -> None:
+    headers = {"content-type": content_type.encode("latin-1")}
+    with house.client("any name") as client:
+        listed = client.post("/chatkit", content=b'{"type": "threads.list", "params": {}}', headers=headers)
+        refused = client.post("/chatkit", content=b"type=threads.list", headers=headers)
+    assert listed.json()["data"] == []
+    assert (refused.status_code, refused.json()["type"]) == (400, "malformed-body")
+
+
+@pytest.mark.parametrize(("limit", "size"), [(-1, 1), (0, 1), (10**9, 3), (2, 2)])
+def test_a_page_is_as_large_as_it_may_be_whatever_is_asked(house: House, limit: int, size: int) -> None:
+    user = f"pages of {limit}"
+    with house.client(user) as client:
+        for n in range(3):
+            submit(client, f"hello {n}")
+        listed = client.post("/chatkit", json={"type": "threads.list", "params": {"limit": limit}})
+        assert len(listed.json()["data"]) == size
+        assert len(client.get(f"/api/conversations?limit={limit}").json()["data"]) == size
+
+
+@pytest.mark.parametrize("limit", ["x", "1.5", "1e9", "9" * 5_000, ""])
+def test_a_limit_that_is_no_number_is_refused(house: House, limit: str) -> None:
+    with house.client("counting") as client:
+        refused = client.get(f"/api/conversations?limit={limit}")
+    assert (refused.status_code, refused.json()["type"]) == (422, "invalid")
+
+
+TITLES: dict[str, tuple[bytes, int]] = {
+    "60 MB": (b'{"title": "' + b"x" * 60_000_000 + b'"}', 413),
+    "empty": (b"", 400),
+    "a lone surrogate": (b'{"title": "\\ud800"}', 400),
+    "NUL": (b'{"title": "\\u0000"}', 422),
+    "a title of 501 characters": (json.dumps({"title": "x" * 501}).encode(), 422),
+    "no title": (b"{}", 422),
+}
+
+
+@pytest.mark.parametrize(("body", "status"), TITLES.values(), ids=TITLES.keys())
+def test_a_bad_title_is_refused_and_the_old_one_stays(house: House, body: bytes, status: int) -> None:
+    with house.client("renaming") as client:
+        thread_id = submit(client, "hello")[1]
+        assert client.patch(f"/api/conversations/{thread_id}", json={"title": "Kept"}).status_code == 200
+        refused = client.patch(f"/api/conversations/{thread_id}", content=body, headers=JSON)
+        assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json")
+        assert client.get(f"/api/conversations/{thread_id}").json()["title"] == "Kept"
+
+
+def test_a_form_whose_file_never_comes_is_cut_off(house: House) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + b"x" * 1_000_000
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    with house.client("talkative") as client:
+        refused = client.post("/attachments", content=part, headers=headers)
+    assert (refused.status_code, refused.json()["type"]) == (413, "too-large")
+    assert stored(house, "talkative") == []
+
+
+@pytest.mark.parametrize("path", ["/chatkit", "/attachments"])
+def test_a_body_that_dribbles_is_given_up_in_time(servers: Servers, path: str) -> None:
+    with house_of(servers, workers=0, BODY_TIMEOUT="0.5") as impatient:
+        head = {**bearer("slow"), "Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1000"}
+        with socket.create_connection(("127.0.0.1", int(impatient.url.rpartition(":")[2])), timeout=PATIENCE) as line:
+            lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+            line.sendall(f"POST {path} HTTP/1.1\r\nHost: api\r\n{lines}\r\n--".encode())
+            answer = b"".join(iter(lambda: line.recv(65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"type":"too-slow"' in answer
+        assert stored(impatient, "slow") == []
 
 
 BAD_TOKENS = {
