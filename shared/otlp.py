@@ -4,6 +4,7 @@ Imported only where a collector is named (see shared/tracing.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Timer
 from typing import Any
 
 from opentelemetry import trace
@@ -24,6 +25,8 @@ from opentelemetry.util.types import Attributes
 
 from shared.settings import Settings
 
+LAST_SECONDS = 2.0
+"""What a stopping process gives its last spans to arrive."""
 MAX_LENGTH = 500
 """Of an attribute, in characters; a statement is known by its beginning."""
 
@@ -46,12 +49,20 @@ def start(settings: Settings, endpoint: str, *, process: str) -> tuple[Tracer, C
         headers=parse_env_headers(headers.get_secret_value(), liberal=True) if headers else None,
     )
     provider.add_span_processor(BatchSpanProcessor(Discreet(exporter)))
+
+    def stop() -> None:
+        # A collector that is away would be tried for ten seconds, while the process is waited for.
+        impatience = Timer(LAST_SECONDS, exporter.shutdown)
+        impatience.start()
+        provider.shutdown()
+        impatience.cancel()
+
     trace.set_tracer_provider(provider)
     # Without the SDK's other default, baggage: what a client sends there would go on to the model's provider.
     set_global_textmap(TraceContextTextMapPropagator())
     for library in (PsycopgInstrumentor, RedisInstrumentor, HTTPXClientInstrumentor, HTTPX2ClientInstrumentor):
         library().instrument(tracer_provider=provider)
-    return provider.get_tracer("chatkit-runs"), provider.shutdown
+    return provider.get_tracer("chatkit-runs"), stop
 
 
 class OwnRoots(Sampler):

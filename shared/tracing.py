@@ -5,7 +5,7 @@ never a prompt, a text, an argument, a result or an exception's words.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
 Attributes = Mapping[str, str | int | float | bool | None]
 
 _W3C = TraceContextTextMapPropagator()
+_NO_SPAN = nullcontext(INVALID_SPAN)
 
 
 class _Switch:
@@ -47,36 +48,32 @@ def shutdown() -> None:
     _Switch.tracer = _Switch.stop = None
 
 
-@contextmanager
 def span(
     name: str,
     attributes: Attributes | None = None,
     *,
     parent: str | None = None,
     kind: SpanKind = SpanKind.INTERNAL,
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """The body as a span, current in it; below the current one, or below a `traceparent` of another process."""
-    with pending(name, attributes, parent=parent, kind=kind) as one:
-        if one is INVALID_SPAN:
-            yield one
-            return
-        with trace.use_span(one, record_exception=False, set_status_on_exception=False):
-            yield one
+    tracer = _Switch.tracer
+    return _NO_SPAN if tracer is None else _current(tracer.start_span(name, _context(parent), kind, told(attributes)))
+
+
+def pending(name: str, attributes: Attributes | None = None) -> AbstractContextManager[Span]:
+    """The same, but not current in the body: what an async generator must use, whose caller's context it shares."""
+    tracer = _Switch.tracer
+    return _NO_SPAN if tracer is None else _ended(tracer.start_span(name, attributes=told(attributes)))
 
 
 @contextmanager
-def pending(
-    name: str,
-    attributes: Attributes | None = None,
-    *,
-    parent: str | None = None,
-    kind: SpanKind = SpanKind.INTERNAL,
-) -> Iterator[Span]:
-    """The same, but not current in the body: what an async generator must use, whose caller's context it shares."""
-    if _Switch.tracer is None:
-        yield INVALID_SPAN
-        return
-    one = _Switch.tracer.start_span(name, _context(parent), kind, told(attributes or {}))
+def _current(one: Span) -> Iterator[Span]:
+    with _ended(one), trace.use_span(one, record_exception=False, set_status_on_exception=False):
+        yield one
+
+
+@contextmanager
+def _ended(one: Span) -> Iterator[Span]:
     try:
         yield one
     except Exception as error:
@@ -105,12 +102,13 @@ def past(name: str, attributes: Attributes, *, parent: str | None, start: dateti
         begun.end(_nanoseconds(end))
 
 
-@contextmanager
-def apart() -> Iterator[None]:
+def apart() -> AbstractContextManager[object]:
     """What is started in the body belongs to no trace: a relay asks Redis and Postgres for as long as a run lasts."""
-    if _Switch.tracer is None:
-        yield
-        return
+    return _NO_SPAN if _Switch.tracer is None else _apart()
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
     token = attach(Context())
     try:
         yield
@@ -150,9 +148,9 @@ def trace_id() -> str | None:
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
 
-def told(attributes: Attributes) -> dict[str, str | int | float | bool]:
+def told(attributes: Attributes | None) -> dict[str, str | int | float | bool]:
     """Those that are known."""
-    return {name: value for name, value in attributes.items() if value is not None}
+    return {name: value for name, value in (attributes or {}).items() if value is not None}
 
 
 def _context(traceparent: str | None) -> Context | None:

@@ -1,13 +1,28 @@
 """What leaves a process of a span, and which spans begin a trace."""
 
+import subprocess
+import sys
+
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
-from shared.otlp import MAX_LENGTH, Discreet, OwnRoots
+from shared.otlp import LAST_SECONDS, MAX_LENGTH, Discreet, OwnRoots
 
 SECRET = "what a user wrote"
+
+_AWAY = """
+import time
+from shared import tracing
+from tests.values import settings_of
+tracing.configure(settings_of(otel_exporter_otlp_endpoint="http://127.0.0.1:1"), process="api")
+with tracing.span("admission"):
+    assert tracing.trace_id() in tracing.traceparent()
+begun = time.monotonic()
+tracing.shutdown()
+print(time.monotonic() - begun)
+"""
 
 
 def traced() -> tuple[Tracer, InMemorySpanExporter]:
@@ -55,3 +70,9 @@ def test_a_librarys_call_begins_no_trace_and_is_part_of_one() -> None:
     with tracer.start_as_current_span("attempt"), tracer.start_as_current_span("EVALSHA", kind=SpanKind.CLIENT):
         pass
     assert [span.name for span in exporter.get_finished_spans()] == ["EVALSHA", "attempt"]
+
+
+def test_a_collector_that_is_away_holds_no_process_up() -> None:
+    done = subprocess.run([sys.executable, "-c", _AWAY], capture_output=True, text=True, check=True)
+    # Left alone, the exporter would try for ten.
+    assert float(done.stdout.splitlines()[-1]) < LAST_SECONDS + 3
