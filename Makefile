@@ -40,7 +40,7 @@ browser: $(VENV)
 
 screenshots: $(VENV)
 	mkdir -p docs/screenshots
-	SCREENSHOTS=$(CURDIR)/docs/screenshots $(RUN) -m pytest tests/browser/test_pictures.py
+	SCREENSHOTS=$(CURDIR)/docs/screenshots $(RUN) -m pytest tests/browser/test_pictures.py tests/system/test_tracing.py
 
 contract: $(VENV)
 	@$(RUN) -m tests.contract.compare

@@ -11,6 +11,7 @@ import uvicorn
 from api import auth
 from api.app import create_app
 from api.http import BoundedHttp
+from shared import tracing
 from shared.logging import configure
 from shared.reach import unreachable
 from shared.settings import Settings, UnusableSettings
@@ -40,6 +41,7 @@ def main() -> int:
         print(reason, file=sys.stderr)
         return 1
     configure(settings, process="api")
+    tracing.configure(settings, process="api")
     if complaint := auth.complaint(settings) or _port_taken(settings) or unreachable(settings):
         print(complaint, file=sys.stderr)
         return 1

@@ -19,13 +19,14 @@ from api.cancel import Cancel
 from api.gate import Gate
 from api.prelude import Prelude, Refused
 from api.rates import Counting, Rates
-from shared import conversations, runs
+from shared import conversations, runs, tracing
 from shared.channels import REDIS_AWAY
 from shared.database import Connection, Database, Row
 from shared.errors import ConversationBusy, ConversationLocked, IdempotencyMismatch, NotFound, Problem
 from shared.event_log import EventLog
 from shared.identity import Principal
 from shared.ids import new_id
+from shared.logging import correlation
 from shared.messages import Writer
 from shared.queue import Queue
 from shared.records import Event, Record
@@ -70,13 +71,15 @@ class Submission:
         return hashlib.sha256(self.body).hexdigest()
 
     def kept(self) -> dict[str, Any]:
-        """What the run's request carries of it."""
+        """What the run's request carries of it; by the last two its attempts go on in this request's logs and trace."""
         return {
             "subject": self.principal.subject,
             "issuer": self.principal.issuer,
             "resumable": self.resumable,
             "locale": self.locale,
             "metadata": self.metadata or {},
+            "correlation": correlation(),
+            "traceparent": tracing.traceparent(),
         }
 
 
@@ -108,6 +111,12 @@ class Admission:
         Raises Unavailable, TooMany, NotFound, ConversationBusy, ConversationLocked, IdempotencyMismatch, and what the
         prelude refuses.
         """
+        with tracing.span("admission", {"run.kind": prelude.kind}, kind=tracing.PRODUCER) as span:
+            run = await self._admit(submission, prelude)
+            span.set_attribute("run.id", run.id)
+        return run
+
+    async def _admit(self, submission: Submission, prelude: Prelude) -> Run:
         run_id, begun = new_id("run"), time.monotonic()
         # Asked of Redis while Postgres is asked other things, and awaited before anything is stored.
         counting = self._rates.submit(submission.principal.user_id)

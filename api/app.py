@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -26,9 +27,11 @@ from api.protocol import Protocol
 from api.published_keys import PublishedKeys
 from api.rates import PATIENCE_SECONDS, Rates
 from api.relay import Relay
+from api.request_log import RequestLog
 from api.streams import OpenStreams
 from api.uploads import Attachments
 from api.watch import Watch
+from shared import tracing
 from shared.attachments import AttachmentRules
 from shared.channels import REDIS_AWAY, Channels
 from shared.choices import Choices
@@ -37,7 +40,6 @@ from shared.database import AWAY, Database
 from shared.errors import Invalid, NotFound, Problem, Unavailable
 from shared.event_log import EventLog
 from shared.files import DirectoryFiles
-from shared.logging import described
 from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect, connect_few
@@ -46,14 +48,18 @@ from shared.settings import Settings
 
 logger = structlog.get_logger()
 
-EXPOSED_HEADERS = ["X-Run-Id", "X-Thread-Id", "Content-Location", "Retry-After"]
+EXPOSED_HEADERS = ["X-Run-Id", "X-Thread-Id", "X-Request-Id", "Content-Location", "Retry-After"]
 RATE_CONNECTIONS = 8
+
+TELEMETRY: TelemetryConfig = {"metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+"""FastAPI's own spans, one a request, wherever shared/tracing.py is on; not its logs, which quote exceptions."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. `app.state.closing`, once set, ends every open stream."""
     meter = ApiMeter()
-    app = FastAPI(title="ChatKit runs", lifespan=partial(_lifespan, settings=settings, meter=meter), openapi_url=None)
+    lifespan = partial(_lifespan, settings=settings, meter=meter)
+    app = FastAPI(title="ChatKit runs", lifespan=lifespan, openapi_url=None, telemetry=TELEMETRY)
     app.state.closing = asyncio.Event()
     for room in (chatkit, attachments, models, runs, conversations, health, pages):
         app.include_router(room.router)
@@ -75,12 +81,15 @@ def create_app(settings: Settings) -> FastAPI:
     for away in (*AWAY, *REDIS_AWAY):
         app.add_exception_handler(away, partial(_away, meter=meter))
     app.add_exception_handler(Exception, _unexpected)
+    # Put around the whole stack: `add_middleware` would leave the answer to an unexpected error outside of it.
+    app.middleware_stack = RequestLog(app.build_middleware_stack())
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, *, settings: Settings, meter: ApiMeter) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
+        stack.callback(tracing.shutdown)
         database = await stack.enter_async_context(Database(settings.database_url, prepare=settings.database_prepare))
         events = connect(settings.events_url, max_connections=100)
         stack.push_async_callback(events.aclose)
@@ -177,6 +186,6 @@ async def _away(_: Request, error: Exception, *, meter: ApiMeter) -> JSONRespons
     return problem_response(Unavailable())
 
 
-async def _unexpected(_: Request, error: Exception) -> JSONResponse:
-    logger.error("unexpected error", **described(error))
+async def _unexpected(_: Request, __: Exception) -> JSONResponse:
+    # It is logged by RequestLog, which everything that is raised comes past.
     return problem_response(Problem())

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.metrics import ApiMeter, Stream, StreamEnd
+from api.request_log import STREAM_END
+from shared import tracing
 from shared.tables import Run
 
 ENDING_SECONDS = 0.1
@@ -31,18 +33,33 @@ class EventStream(Response):
         super().__init__(media_type="text/event-stream", headers=stream_headers(run))
         # A stream has no length.
         self.raw_headers = [header for header in self.raw_headers if header[0] != b"content-length"]
-        self._chunks, self._send_timeout, self._until, self._closing = chunks, send_timeout, until, closing
+        self._run, self._chunks, self._send_timeout = run, chunks, send_timeout
+        self._until, self._closing = until, closing
         self._meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._meter.stream() as stream:
-            await self._stream(stream, receive, send)
+            try:
+                await self._stream(stream, receive, send)
+            finally:
+                scope[STREAM_END] = stream.ended
 
     async def _stream(self, stream: Stream, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        sending = asyncio.create_task(self._send_all(send))
+        with tracing.span("relay", {"run.id": self._run.id}) as span:
+            tracing.link(span, self._run.request.get("traceparent"))
+            try:
+                await self._until_an_end(stream, receive, send)
+            finally:
+                span.set_attribute("stream.end", stream.ended)
+        with suppress(OSError):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _until_an_end(self, stream: Stream, receive: Receive, send: Send) -> None:
+        with tracing.apart():
+            sending = asyncio.create_task(self._send_all(send))
+            left, closing = asyncio.create_task(_left(receive)), asyncio.create_task(self._closing.wait())
         seconds = None if self._until is None else max(0.0, self._until - time.time())
-        left, closing = asyncio.create_task(_left(receive)), asyncio.create_task(self._closing.wait())
         try:
             await asyncio.wait([sending, left, closing], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             stream.ended = self._why(sending, left)
@@ -55,8 +72,6 @@ class EventStream(Response):
                 await asyncio.wait([sending], timeout=ENDING_SECONDS)
             with suppress(asyncio.CancelledError):
                 await sending
-        with suppress(OSError):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_all(self, send: Send) -> StreamEnd:
         chunk = b""

@@ -128,6 +128,10 @@ class Settings(BaseSettings):
     """Whoever reads the metrics must know it, if there is one."""
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     """Where a worker shows its metrics, on `host`: nowhere unless told, and anywhere free for 0."""
+    otel_exporter_otlp_endpoint: str | None = None
+    """The OpenTelemetry collector that spans are sent to (OTLP over HTTP); without one nothing is traced."""
+    otel_exporter_otlp_headers: SecretStr | None = None
+    otel_service_name: str | None = None
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
 

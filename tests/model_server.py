@@ -108,7 +108,9 @@ class Model:
 
     def _at_once(self, request: Received, reply: Reply) -> Response | None:
         if reply.status != 200:
-            error = {"error": {"message": PROVIDER_SECRET, "type": "test", "code": None}}
+            # Providers quote what they were asked.
+            message = f"{PROVIDER_SECRET}: {request.user}"
+            error = {"error": {"message": message, "type": "test", "code": None}}
             # The client's own back-off would cost each test seconds.
             return JSONResponse(error, status_code=reply.status, headers={"retry-after-ms": "1"})
         return None if self._wire.streams(request.body) else JSONResponse(self._wire.whole(reply))

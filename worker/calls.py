@@ -74,7 +74,7 @@ async def execute_call(room: Room, attempt: Attempt) -> None:
     elif await room.runs.finish(
         run, outcome.status, usage=current.journal.usage, result=outcome.result, error=outcome.error
     ):
-        attempt.finished = True
+        attempt.finished, attempt.status = True, outcome.status
         room.meter.run_ended(run.kind, outcome.status, attempt.age())
         await room.database.of(run.user_id).run(_FORGET_AUDIO, {"id": run.id})
         with suppress(*REDIS_AWAY):

@@ -164,6 +164,11 @@ class CheckedModel(Model):
             )
         )
 
+    @property
+    def name(self) -> str:
+        """What the inner model is called, where it says so; else what it is."""
+        return str(getattr(self._inner, "model", type(self._inner).__name__))
+
     def get_retry_advice(self, request: ModelRetryAdviceRequest) -> ModelRetryAdvice | None:
         return self._inner.get_retry_advice(request)
 

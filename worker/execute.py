@@ -15,7 +15,7 @@ from chatkit.errors import ErrorCode
 from chatkit.server import ChatKitServer
 from chatkit.types import ErrorEvent
 
-from shared import messages
+from shared import messages, tracing
 from shared.bounds import Bound
 from shared.database import AWAY, Database
 from shared.errors import StaleAttempt
@@ -31,6 +31,7 @@ from worker.current_run import CurrentRun, carrying_out
 from worker.journal import Journal
 from worker.log_writer import Flusher, LogWriter
 from worker.metrics import WorkerMeter
+from worker.observed import seconds_since_admission
 from worker.recovery import forget_leftovers, recover
 from worker.request import events_of
 from worker.slots import Attempt
@@ -76,7 +77,9 @@ async def execute_run(room: Room, attempt: Attempt) -> None:
         status = await _answer(room, attempt, writer)
         if await _finish(room, attempt, status):
             writer.append(End(status))
-            await writer.settled(FINAL_FLUSH_SECONDS)
+            with tracing.span("final flush"):
+                await writer.settled(FINAL_FLUSH_SECONDS)
+            attempt.records = writer.length
     except StaleAttempt:
         logger.info("attempt superseded", run=run.id, attempt=run.attempt)
     except Abandoned as abandoned:
@@ -137,8 +140,9 @@ async def _begin(room: Room, current: CurrentRun, writer: LogWriter, voice: Voic
     current.journal = journal = Journal(room.database, current)
     await writer.open()
     if current.run.attempt > 1:
-        await journal.load()
-        voice.repeats = await recover(room.database, current, writer)
+        with tracing.span("recovery"):
+            await journal.load()
+            voice.repeats = await recover(room.database, current, writer)
 
 
 async def _say_everything(room: Room, current: CurrentRun, voice: Voice) -> None:
@@ -146,7 +150,12 @@ async def _say_everything(room: Room, current: CurrentRun, voice: Voice) -> None
         # A custom action may have done anything: it is not run twice (promise P3).
         await voice.say(FAILED)
         return
-    async for event in events_of(room.server, room.build_context, current):
+    events = events_of(room.server, room.build_context, current)
+    async for event in events:
+        logger.info("first event", seconds_since_admission=seconds_since_admission(current.run))
+        await voice.say(event)
+        break
+    async for event in events:
         await voice.say(event)
 
 
@@ -167,8 +176,8 @@ async def _finish(room: Room, attempt: Attempt, status: RunStatus) -> bool:
     finished = await room.runs.finish(attempt.run, status, usage=attempt.current.journal.usage, error=error)
     attempt.finished = True
     if finished:
+        attempt.status = status
         room.meter.run_ended(attempt.run.kind, status, attempt.age())
-    logger.info("run ended", run=attempt.run.id, attempt=attempt.run.attempt, status=status, held=finished)
     return finished
 
 

@@ -7,8 +7,10 @@ done before the response is committed: `output_item.done` waits, text does not.
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from agents import Agent, Model, ModelResponse, ModelSettings, RunConfig
@@ -20,14 +22,17 @@ from openai.types.responses import (
     ResponseFunctionToolCall,
     ResponseOutputItemDoneEvent,
 )
+from opentelemetry.trace import Span
 from pydantic_core import to_jsonable_python
 
+from shared.tracing import pending, within
 from shared.wire import clean
 from worker.bounds import TooManyToolCalls
 from worker.chat_completions import require_finish_reason
 from worker.checked_model import CheckedModel
 from worker.current_run import CurrentRun
 from worker.journal import Journal
+from worker.metrics import Usage
 from worker.model_response import whole_response
 from worker.replay import replayed
 from worker.tokens import tokens_of
@@ -35,6 +40,27 @@ from worker.tokens import tokens_of
 
 class JournalMismatch(Exception):
     """The recorded response was given to another question: a deploy changed the prompt. Never a mixed answer."""
+
+
+_WEIGHTY = (ResponseOutputItemDoneEvent, ResponseCompletedEvent)
+_BEFORE_ANY_WORD = {
+    "response.created",
+    "response.in_progress",
+    "response.output_item.added",
+    "response.content_part.added",
+}
+
+
+@dataclass(slots=True)
+class _Call:
+    """One question to the agent's own model, and what is held back of its answer."""
+
+    n: int
+    fingerprint: str
+    input: Any
+    span: Span
+    answered: Callable[[Usage | None], None]
+    held: list[ResponseOutputItemDoneEvent] = field(default_factory=list)
 
 
 class JournaledModel(Model):
@@ -73,38 +99,55 @@ class JournaledModel(Model):
                 raise JournalMismatch
             response = Response.model_validate(recorded["response"])
             self._learn(n, response)
-            for event in replayed(response):
-                yield event
+            for said in replayed(response):
+                yield said
             return
         self._current.pause_point()
-        held: list[TResponseStreamEvent] = []
-        events = self._inner().stream_response(
-            system_instructions,
-            input,
-            self._settings(model_settings),
-            tools,
-            output_schema,
-            handoffs,
-            tracing,
-            **options,
+        inner = self._inner()
+        settings = self._settings(model_settings)
+        events = inner.stream_response(
+            system_instructions, input, settings, tools, output_schema, handoffs, tracing, **options
         )
-        async with self._current.meter.model_call() as answered, aclosing(cast(Any, events)) as stream:
-            async for event in stream:
-                if isinstance(event, ResponseOutputItemDoneEvent):
-                    held.append(event)
-                elif isinstance(event, ResponseCompletedEvent):
-                    if not event.response.output and held:
-                        event.response.output = [cast(Any, done).item for done in held]
-                    response = event.response
-                    answered(response.usage)
-                    tokens = tokens_of(input, response) if self._current.bounds.counts_tokens else 0
-                    await self._journal.record_step(self._path, n, fingerprint, _dump(response), tokens)
-                    self._learn(n, response)
-                    for done in held:
-                        yield done
+        asked = {"gen_ai.request.model": inner.name, "journal.path": self._path}
+        with pending("model call", asked) as span:
+            async with self._current.meter.model_call() as answered, aclosing(cast(Any, events)) as stream:
+                call, asked_at = _Call(n, fingerprint, input, span, answered), time.monotonic()
+                event = await within(span, anext(stream, None))
+                while event is not None and event.type in _BEFORE_ANY_WORD:
                     yield event
-                else:
-                    yield event
+                    event = await anext(stream, None)
+                span.set_attribute("first_token_ms", round(1000 * (time.monotonic() - asked_at)))
+                for one in await self._kept(call, event):
+                    yield one
+                # A second loop, so that most of what follows, a word each, is asked one thing alone.
+                async for event in stream:
+                    if isinstance(event, _WEIGHTY):
+                        for one in await self._kept(call, event):
+                            yield one
+                    else:
+                        yield event
+
+    async def _kept(self, call: "_Call", event: TResponseStreamEvent | None) -> list[TResponseStreamEvent]:
+        """What may be said by now: a finished item waits until the response that it belongs to is committed."""
+        match event:
+            case None:
+                return []
+            case ResponseOutputItemDoneEvent():
+                call.held.append(event)
+                return []
+            case ResponseCompletedEvent(response=response):
+                if not response.output and call.held:
+                    response.output = [done.item for done in call.held]
+                call.answered(response.usage)
+                if response.usage is not None:
+                    call.span.set_attribute("gen_ai.usage.input_tokens", response.usage.input_tokens)
+                    call.span.set_attribute("gen_ai.usage.output_tokens", response.usage.output_tokens)
+                tokens = tokens_of(call.input, response) if self._current.bounds.counts_tokens else 0
+                await self._journal.record_step(self._path, call.n, call.fingerprint, _dump(response), tokens)
+                self._learn(call.n, response)
+                return [*call.held, event]
+            case _:
+                return [event]
 
     async def get_response(self, *arguments: Any, **options: Any) -> ModelResponse:
         """A whole response at once, through the same journal."""
@@ -126,7 +169,7 @@ class JournaledModel(Model):
         if self._journal.tool_calls > self._current.bounds.max_tool_calls:
             raise TooManyToolCalls
 
-    def _inner(self) -> Model:
+    def _inner(self) -> CheckedModel:
         """The model the SDK would have asked (agents.run_internal.turn_preparation.get_model)."""
         chosen = self.config.model or (self._agent.model if self._agent is not None else None)
         model = chosen if isinstance(chosen, Model) else self.config.model_provider.get_model(chosen)

@@ -18,8 +18,9 @@ from chatkit.agents import AgentContext, ClientToolCall
 from chatkit.types import ThreadMetadata, ThreadStreamEvent
 from pydantic import TypeAdapter
 
+from shared import tracing
 from shared.wire import clean_text
-from worker.current_run import current_run_or_none
+from worker.current_run import CurrentRun, current_run_or_none
 from worker.effects import Effect, Invocation, effect_of, entering, leaving
 from worker.journal import Journal
 from worker.metrics import ToolOutcome, WorkerMeter
@@ -88,12 +89,19 @@ class _Journaled:
         place = journal.place(path_of_task.get(), context.tool_call_id) if journal is not None else None
         if current is None or journal is None or place is None:
             return await self._result(context, arguments)
+        with tracing.span("tool call", {"gen_ai.tool.name": self._name, "journal.path": place.path}):
+            return await self._once(current, Invocation(journal, place, current.bounds), context, arguments)
+
+    async def _once(
+        self, current: CurrentRun, invocation: Invocation, context: ToolContext[Any], arguments: str
+    ) -> Any:
+        journal, place = invocation.journal, invocation.place
         recorded = journal.call(place)
         if recorded is not None and recorded["outcome"] is not None:
-            current.meter.tool_ended(self._name, ToolOutcome.REPLAYED)
+            self._ended(current.meter, ToolOutcome.REPLAYED)
             return await _say_again(context, recorded["outcome"])
         if recorded is not None and self._effect is Effect.NOT_REPEATABLE:
-            current.meter.tool_ended(self._name, ToolOutcome.UNKNOWN)
+            self._ended(current.meter, ToolOutcome.UNKNOWN)
             await journal.finish(place, {"result": OUTCOME_UNKNOWN})
             return OUTCOME_UNKNOWN
         current.pause_point()
@@ -101,7 +109,11 @@ class _Journaled:
             current.stop_asked()
             # The task is cancelled where it waits.
             await asyncio.Event().wait()
-        return await self._run(context, arguments, Invocation(journal, place, current.bounds), current.meter)
+        return await self._run(context, arguments, invocation, current.meter)
+
+    def _ended(self, meter: WorkerMeter, outcome: ToolOutcome) -> None:
+        meter.tool_ended(self._name, outcome)
+        tracing.note("tool.outcome", outcome)
 
     async def _run(self, context: ToolContext[Any], arguments: str, invocation: Invocation, meter: WorkerMeter) -> Any:
         place, bounds = invocation.place, invocation.bounds
@@ -129,11 +141,13 @@ class _Journaled:
         try:
             async with asyncio.timeout(None if self._unhurried else seconds) as limit:
                 with meter.tool_call(self._name):
-                    return await self._result(context, arguments)
+                    result = await self._result(context, arguments)
+            tracing.note("tool.outcome", ToolOutcome.FINISHED)
+            return result
         except TimeoutError:
             if not limit.expired():
                 raise
-            meter.tool_ended(self._name, ToolOutcome.TIMED_OUT)
+            self._ended(meter, ToolOutcome.TIMED_OUT)
             return TOOK_TOO_LONG.format(seconds=seconds)
 
     async def _result(self, context: ToolContext[Any], arguments: str) -> Any:

@@ -100,6 +100,11 @@ class LogWriter:
                 self._begin_anew()
 
     @property
+    def length(self) -> int:
+        """How many records this life of the log holds, of which Redis knows."""
+        return self._at.sequence if self._at is not None else 0
+
+    @property
     def _expires_at(self) -> float:
         return self.run.deadline.timestamp() + self._flusher.tail
 

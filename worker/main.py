@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from shared import tracing
 from shared.channels import Inbox
 from shared.logging import configure
 from shared.queue import BELL
@@ -33,6 +34,7 @@ def main() -> int:
     try:
         settings = Settings.load()
         configure(settings, process="worker")
+        tracing.configure(settings, process="worker")
         if complaint := unreachable(settings):
             print(complaint, file=sys.stderr)
             return 1
@@ -40,6 +42,8 @@ def main() -> int:
     except (UnusableSettings, UnusableServer, UnusableModel) as reason:
         print(reason, file=sys.stderr)
         return 1
+    finally:
+        tracing.shutdown()
     return 0
 
 

@@ -9,10 +9,11 @@ import structlog
 
 from shared.errors import StaleAttempt
 from shared.logging import described
-from shared.runs import LEASE_SECONDS, RunKind
+from shared.runs import LEASE_SECONDS, RunKind, RunStatus
 from shared.tables import Run
 from worker.current_run import CurrentRun, StoreClosed
 from worker.metrics import Outcome
+from worker.observed import Account, observed
 from worker.stop import StopReason
 
 logger = structlog.get_logger()
@@ -32,6 +33,12 @@ class Attempt:
         self.finished = False
         """The record has its terminal status: only the log's end remains to be written."""
         self.task: asyncio.Task[None] | None = None
+        self.status: RunStatus | None = None
+        """What this attempt has ended its run as."""
+        self.records: int | None = None
+        """How long the log was then."""
+        self.raised = False
+        """It failed of something that it has no answer to."""
         self._begun_at = time.monotonic()
 
     def age(self) -> float:
@@ -48,6 +55,8 @@ class Attempt:
     @property
     def outcome(self) -> Outcome:
         """How it ended, once it has."""
+        if self.raised:
+            return Outcome.FAILED
         if self.finished:
             return Outcome.ENDED
         if self.stopped is StopReason.LEASE_LOST:
@@ -74,6 +83,11 @@ class Attempt:
             for result in self.current.results:
                 result.cancel()
         self.task.cancel()
+
+    def account(self) -> Account:
+        """What it came to, once it has ended."""
+        journal = self.current.journal if self.current is not None else None
+        return Account(self.outcome, self.status, journal.usage if journal is not None else None, self.records)
 
     def _pause(self) -> None:
         """Between two turns nothing is half done: a draining worker hands the run over here."""
@@ -130,11 +144,17 @@ class Slots:
 
     async def _carry_out(self, attempt: Attempt) -> None:
         try:
+            with observed(attempt.run, attempt.account):
+                await self._execute_logged(attempt)
+        finally:
+            self._attempts.pop(attempt.run.id, None)
+            self._on_free()
+
+    async def _execute_logged(self, attempt: Attempt) -> None:
+        try:
             await self._execute(attempt)
         except asyncio.CancelledError:
             pass
         except Exception as error:
-            logger.error("attempt failed", run=attempt.run.id, attempt=attempt.run.attempt, **described(error))
-        finally:
-            self._attempts.pop(attempt.run.id, None)
-            self._on_free()
+            attempt.raised = True
+            logger.error("attempt failed", **described(error))

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from api.event_stream import EventStream
-from api.metrics import ApiMeter
+from api.metrics import ApiMeter, StreamEnd
+from api.request_log import STREAM_END
 from shared.tables import Run
 from tests.numbers import number
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-RUN = Run(id="run_1", conversation_id="thr_1", user_id="ann", kind="respond")
+RUN = Run(id="run_1", conversation_id="thr_1", user_id="ann", kind="respond", request={})
 
 
 class Source:
@@ -42,14 +43,14 @@ class Reader:
     def __init__(self, *, reads: bool = True) -> None:
         self.sent: list[dict[str, Any]] = []
         self.left = asyncio.Event()
-        self._reads = reads
+        self.reads = reads
 
     async def receive(self) -> dict[str, Any]:
         await self.left.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: dict[str, Any]) -> None:
-        if message.get("body") and not self._reads:
+        if message.get("body") and not self.reads:
             await asyncio.Event().wait()
         self.sent.append(message)
 
@@ -69,16 +70,41 @@ def streaming(
     send_timeout: float = 30,
     until: float | None = None,
     meter: ApiMeter | None = None,
+    scope: dict[str, Any] | None = None,
 ) -> asyncio.Task[None]:
     ends = {"send_timeout": send_timeout, "until": until, "closing": closing}
     stream = EventStream(RUN, source.chunks(), **ends, meter=meter or ApiMeter())
-    return asyncio.create_task(stream({"type": "http"}, reader.receive, reader.send))  # type: ignore[arg-type]
+    scope = {"type": "http"} if scope is None else scope
+    return asyncio.create_task(stream(scope, reader.receive, reader.send))  # type: ignore[arg-type]
 
 
 async def test_it_ends_with_its_run() -> None:
     source, reader = Source(b"one", b"two", ends=True), Reader()
     await streaming(source, reader, asyncio.Event())
     assert (reader.body, reader.is_over, source.closed) == (b"onetwo", True, True)
+
+
+@pytest.mark.parametrize(
+    ("why", "source"),
+    [
+        (StreamEnd.END, Source(b"data: one\n\n: end completed\n\n", ends=True)),
+        (StreamEnd.COME_BACK, Source(b"data: one\n\n", ends=True)),
+        (StreamEnd.LEFT, Source(b"one")),
+        (StreamEnd.SLOW, Source(b"one")),
+        (StreamEnd.TOKEN, Source(b"one")),
+        (StreamEnd.CLOSING, Source(b"one")),
+    ],
+)
+async def test_it_says_why_it_ended(why: StreamEnd, source: Source) -> None:
+    reader, closing = Reader(reads=why is not StreamEnd.SLOW), asyncio.Event()
+    scope: dict[str, Any] = {"type": "http"}
+    if why is StreamEnd.LEFT:
+        reader.left.set()
+    if why is StreamEnd.CLOSING:
+        closing.set()
+    expired = 0.0 if why is StreamEnd.TOKEN else None
+    await streaming(source, reader, closing, 30 if reader.reads else 0.01, expired, scope=scope)
+    assert scope[STREAM_END] == why
 
 
 async def test_it_ends_with_its_reader() -> None:

@@ -1,6 +1,7 @@
 """Slots: so many attempts at once, each stopped for one reason, all waited for at the end."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -38,7 +39,7 @@ class Result:
 
 
 def run_of(number: int = 1, kind: RunKind = RunKind.RESPOND) -> Run:
-    return Run(id=f"run_{number}", user_id="ann", kind=kind, attempt=1)
+    return Run(id=f"run_{number}", user_id="ann", kind=kind, attempt=1, request={}, created_at=datetime.now(UTC))
 
 
 def current_of(run: Run) -> CurrentRun:
