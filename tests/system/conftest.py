@@ -9,6 +9,8 @@ from tests.house import House, Servers, house_of
 from tests.model_endpoint import Endpoint, running_endpoint
 
 API_KEY = "sk-canary-of-an-api-key"
+METRICS_TOKEN = "canary-of-a-metrics-token"
+COLLECTOR_KEY = "canary-of-a-collectors-key"
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +50,9 @@ def watched_house(servers: Servers, model: Endpoint, collector: Collector) -> It
         "MODEL": "gpt-test",
         "MODEL_BASE_URL": model.url,
         "OPENAI_API_KEY": API_KEY,
+        "METRICS_TOKEN": METRICS_TOKEN,
         "LOG_LEVEL": "DEBUG",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"x-key={COLLECTOR_KEY}",
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "OTEL_BSP_SCHEDULE_DELAY": "50",
     }

@@ -18,7 +18,7 @@ from tests.collector import Collector
 from tests.house import SECRET, House, eventually, token
 from tests.model_endpoint import PROVIDER_SECRET, Call, Endpoint, Failure, Text
 from tests.sse import user_message
-from tests.system.conftest import API_KEY
+from tests.system.conftest import API_KEY, COLLECTOR_KEY, METRICS_TOKEN
 from tests.system.servers.watched import RAISED, RESULT
 from tests.talk import ended, say
 
@@ -33,8 +33,9 @@ QUERY = "canary-of-a-query"
 PATH = "canary-of-a-path"
 KEY = "canary-of-a-key"
 
-WORDS = (MESSAGE, SPOKEN, ARGUMENT, RESULT, RAISED, NAME, BODY, QUERY, PATH, KEY, PROVIDER_SECRET, USER)
-SECRETS = (SECRET, TOKEN, TOKEN.rpartition(".")[2], API_KEY)
+SAID = (MESSAGE, SPOKEN, ARGUMENT, RESULT, RAISED, NAME, BODY, QUERY, PATH, KEY, PROVIDER_SECRET)
+WORDS = (*SAID, USER)
+SECRETS = (SECRET, TOKEN, TOKEN.rpartition(".")[2], API_KEY, METRICS_TOKEN, COLLECTOR_KEY)
 
 
 class Heard:
@@ -157,6 +158,12 @@ def test_no_span_holds_a_word_or_a_secret(sung: House, collector: Collector) -> 
     assert found(WORDS + SECRETS, exported) == set()
 
 
+def test_no_metric_holds_a_word_or_a_secret(sung: House) -> None:
+    shown = httpx.get(f"{sung.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    assert shown.status_code == 200
+    assert found(WORDS + SECRETS, shown.text) == set()
+
+
 def test_no_error_column_holds_a_word(sung: House) -> None:
     errors = [row for row in rows(sung, "error") if row not in ("()", "(,)")]
     assert len(errors) >= 2
@@ -170,7 +177,7 @@ def test_postgres_holds_no_secret(sung: House) -> None:
 def test_redis_was_never_told_a_secret_nor_of_a_word_outside_of_a_runs_own_log(sung: House, heard: Heard) -> None:
     assert len(heard.commands) > 100
     assert not [command for command in heard.commands if found(SECRETS, command)]
-    told = [command for command in heard.commands if found(WORDS, command)]
+    told = [command for command in heard.commands if found(SAID, command)]
     assert told
     assert not [command for command in told if "run:{run_" not in command]
 
@@ -181,7 +188,9 @@ def test_what_redis_keeps_of_a_run_goes_by_itself(sung: House) -> None:
     assert len(logs) > 5
     assert all(0 < client.pttl(key) <= 3_600_000 for key in logs)
     others = {key for key in client.scan_iter() if not key.startswith(b"run:")}
-    assert not [key for key in others if found(WORDS + SECRETS, _dumped(client, key))]
+    assert not [key for key in others if found(SAID + SECRETS, _dumped(client, key))]
+    # Rates are counted by user.
+    assert all(0 < client.pttl(key) <= 60_000 for key in others if found((USER,), _dumped(client, key)))
 
 
 def _dumped(client: redis.Redis, key: bytes) -> str:

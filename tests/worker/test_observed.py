@@ -26,7 +26,7 @@ def told(run: Run, account: Account) -> list[Any]:
 
 
 def test_every_line_of_an_attempt_has_its_ids_and_none_after_it() -> None:
-    lines = told(run_of(correlation="order-4711"), Account("completed"))
+    lines = told(run_of(correlation="order-4711"), Account("ended", "completed"))
     assert [line["event"] for line in lines] == ["run claimed", "in between", "attempt ended"]
     assert all(IDS.items() <= line.items() for line in lines)
     assert not structlog.contextvars.get_contextvars().keys() & IDS.keys()
@@ -34,11 +34,11 @@ def test_every_line_of_an_attempt_has_its_ids_and_none_after_it() -> None:
 
 def test_the_lines_say_how_long_it_waited_and_what_it_came_to_and_not_whose_it_is() -> None:
     usage = {"requests": 1, "input_tokens": 11, "output_tokens": 5, "total_tokens": 16}
-    claimed, _, ended = told(run_of(), Account("failed", usage))
+    claimed, _, ended = told(run_of(), Account("ended", "failed", usage))
     assert 3 <= claimed["seconds_since_admission"] < 30
-    assert (ended["outcome"], ended["tokens"]) == ("failed", 16)
+    assert (ended["outcome"], ended["status"], ended["tokens"]) == ("ended", "failed", 16)
     assert "ann" not in str((claimed, ended))
 
 
 def test_a_run_of_before_there_were_ids_is_observed_too() -> None:
-    assert told(run_of(), Account())[0]["correlation"] is None
+    assert told(run_of(), Account("superseded"))[0]["correlation"] is None
