@@ -140,7 +140,8 @@ class Admission:
     ) -> tuple[Run, list[Record] | None]:
         """The run and its first events. Whatever is in the way, a key that was used before has its answer already."""
         try:
-            return await self._store(run_id, submission, prelude, counting)
+            await counting.check()
+            return await self._store(run_id, submission, prelude)
         except (Problem, Refused, UniqueViolation) as refusal:
             if before := await self._recall(submission):
                 return before, None
@@ -148,36 +149,43 @@ class Admission:
                 raise ConversationBusy from None
             raise
 
-    async def _store(
-        self, run_id: str, submission: Submission, prelude: Prelude, counting: Counting
-    ) -> tuple[Run, list[Record]]:
-        """Everything in one transaction: each statement is on its way before the first answer is looked at."""
+    async def _store(self, run_id: str, submission: Submission, prelude: Prelude) -> tuple[Run, list[Record]]:
+        """Everything in one transaction. With a blind prelude each statement is on its way before an answer is back."""
         user_id = submission.principal.user_id
-        async with self._database.of(user_id).together() as connection:
+        scope = self._database.of(user_id)
+        async with scope.together() if prelude.blind else scope.transaction() as connection:
             if submission.idempotency_key:
                 await connection.execute(_FORGET, _key(submission))
-            standing = await self._gate.ask_of_user(connection, user_id)
-            conversation = await _open_conversation(connection, user_id, prelude)
-            inserted = await runs.insert(
-                connection,
-                run_id=run_id,
-                user_id=user_id,
-                conversation_id=prelude.conversation_id,
-                kind=prelude.kind,
-                request={**submission.kept(), **prelude.request, "created": _text(prelude.created)},
-                deadline=prelude.deadline or self._deadline,
+            asked = _Asked(
+                await self._gate.ask_of_user(connection, user_id),
+                await _open_conversation(connection, user_id, prelude),
+                await runs.insert(
+                    connection,
+                    run_id=run_id,
+                    user_id=user_id,
+                    conversation_id=prelude.conversation_id,
+                    kind=prelude.kind,
+                    request={**submission.kept(), **prelude.request, "created": _text(prelude.created)},
+                    deadline=prelude.deadline or self._deadline,
+                ),
             )
+            run = None if prelude.blind else await self._let_in(asked, prelude)
             events = await prelude.apply(connection, Writer(run_id, 0, user_id))
             if submission.idempotency_key:
                 await connection.execute(_REMEMBER, {**_key(submission), "run_id": run_id})
-            await counting.check()
-            self._gate.check_user(await standing.fetchone(), spends=prelude.kind is not RunKind.CALL)
-            if conversation is not None:
-                _check_open(await conversation.fetchone(), prelude)
-            run = await inserted.fetchone()
-            assert run is not None
+            run = run or await self._let_in(asked, prelude)
         created: list[Record] = [Event(prelude.created)] if prelude.created else []
         return run, created + events
+
+    async def _let_in(self, asked: "_Asked", prelude: Prelude) -> Run:
+        """The run, if nothing speaks against it. Raises TooMany, BudgetSpent, NotFound and ConversationLocked."""
+        self._gate.check_user(await asked.standing.fetchone(), spends=prelude.kind is not RunKind.CALL)
+        if asked.conversation is not None:
+            _check_open(await asked.conversation.fetchone(), prelude)
+        run = await asked.inserted.fetchone()
+        if run is None:
+            raise NotFound
+        return run
 
     async def _recall(self, submission: Submission) -> Run | None:
         """The run that this key has admitted before. Raises IdempotencyMismatch where it was for another body."""
@@ -211,6 +219,15 @@ class Admission:
         if impatient:
             await self._cancel(user_id, active)
         await asyncio.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What Postgres was asked, and may have answered by now."""
+
+    standing: AsyncCursor[Row]
+    conversation: AsyncCursor[Row] | None
+    inserted: AsyncCursor[Run]
 
 
 def _key(submission: Submission) -> dict[str, Any]:

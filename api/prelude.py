@@ -51,6 +51,8 @@ class Prelude:
     request: dict[str, Any] = field(default_factory=dict)
     created: bytes | None = None
     apply: Callable[[Connection, Writer], Awaitable[list[Record]]] = _nothing
+    blind: bool = False
+    """`apply` depends on no answer of Postgres, so that its statements may go out before anything is known."""
     speaks: bool = False
     """The user says something: a conversation that is locked or closed takes it no more."""
     patience: float = 0.0
@@ -85,4 +87,7 @@ def next_message(conversation_id: str, message: UserMessageInput) -> Prelude:
         await messages.save(connection, writer, conversation_id, to_stored(item))
         return [Event(to_wire(ThreadItemDoneEvent(item=item)))]
 
-    return Prelude(conversation_id, RunKind.RESPOND, {"message_id": message_id}, apply=say, speaks=True)
+    # An attachment must be there and the user's own: who carries one waits for the answer.
+    blind = not message.attachments
+    request = {"message_id": message_id}
+    return Prelude(conversation_id, RunKind.RESPOND, request, apply=say, speaks=True, blind=blind)

@@ -124,7 +124,7 @@ class Scope:
         """The same, and its statements do not wait for one another: look at what they gave once all are on their way.
 
         However many there are, they take one round trip, and the commit another. An error of any of them comes out
-        of whichever is looked at first, or of the end.
+        of whichever is looked at first, or of the end. Rows can be looked at, by fetching them; a `rowcount` cannot.
         """
         async with self._database._lend() as connection:
             connection.setting = None

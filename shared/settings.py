@@ -132,6 +132,10 @@ class Settings(BaseSettings):
     """The OpenTelemetry collector that spans are sent to (OTLP over HTTP); without one nothing is traced."""
     otel_exporter_otlp_headers: SecretStr | None = None
     otel_service_name: str | None = None
+    retention_days: int | None = Field(default=None, gt=0)
+    """Days after which a conversation that nobody has touched is deleted; kept for ever unless told."""
+    journal_days: int = Field(default=7, gt=0)
+    """Days for which an ended run's journal is kept: recovery needs it no more, somebody who looks into it may."""
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
 

@@ -81,6 +81,7 @@ def _duties(wiring: Wiring) -> list[Coroutine[None, None, None]]:
         wiring.leases.keep(),
         wiring.sweeper.run(),
         wiring.collector.run(),
+        wiring.retention.run(),
         wiring.lag.measure(),
         wiring.room.queue.keep_seen(wiring.owner),
     ]

@@ -41,6 +41,7 @@ from worker.metrics_port import metrics_port
 from worker.model import warm_up
 from worker.models import Models
 from worker.responder import TodoServer
+from worker.retention import Retention
 from worker.server import load_context, load_server
 from worker.slots import Attempt, Slots
 from worker.stop import tell_only_of_stop
@@ -60,6 +61,7 @@ class Wiring:
     channels: Channels
     leases: Leases
     collector: Collector
+    retention: Retention
     lag: LoopLag
     meter: WorkerMeter
 
@@ -106,13 +108,14 @@ async def wired(
         free = partial(room_for, slots, leases, lag, max_lag=settings.max_loop_lag)
         doorbell = Doorbell(arq_redis, claiming(runs, queue, slots, owner), free=free)
         collector = Collector(database, files, unbound_seconds=settings.attachment_unbound_seconds)
+        retention = Retention(database, days=settings.retention_days, journal_days=settings.journal_days)
         sweeper = Sweeper(database, log, queue, meter)
         meter.read_slots(settings.worker_slots, used=lambda: len(slots.attempts))
         meter.read_lag(lag)
         meter.read_parts(channels, log, queue)
         meter.read_pools(runs=database, leases=renewals)
         stack.enter_context(metrics_port(settings, meter))
-        yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector, lag, meter)
+        yield Wiring(owner, room, slots, doorbell, sweeper, channels, leases, collector, retention, lag, meter)
 
 
 def room_for(slots: Slots, leases: Leases, lag: LoopLag, *, max_lag: float) -> int:

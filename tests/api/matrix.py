@@ -84,6 +84,7 @@ ROUTES: dict[str, list[Ask]] = {
     ],
     "DELETE /api/conversations/{conversation_id}": [Ask("DELETE", "/api/conversations/{conversation}")],
     "GET /api/tasks": [Ask("GET", "/api/tasks")],
+    "GET /metrics": [Ask("GET", "/metrics")],
     "GET /livez": [Ask("GET", "/livez")],
     "GET /readyz": [Ask("GET", "/readyz")],
     "GET /playground.json": [Ask("GET", "/playground.json")],
