@@ -11,7 +11,7 @@ COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 
 	--no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help $(VENV) run test browser screenshots contract faults chaos bench bench-full guard check audit lock clean
+.PHONY: help $(VENV) run test browser screenshots contract faults deployed chaos bench bench-full guard check audit lock clean
 
 help:
 	@echo 'make run      the whole system on this machine: PORT=8000 WORKERS=2 [EXAMPLE= DATABASE_URL= REDIS_URL=]'
@@ -19,6 +19,7 @@ help:
 	@echo 'make browser  the pages and the resumable fetch in a real browser (Debian'"'"'s chromium)'
 	@echo 'make contract the conformance table: this backend beside the plain in-process SDK server'
 	@echo 'make faults   the fault suite, and its report in docs/faults.md'
+	@echo 'make deployed the files in deploy/, behind a real nginx, PgBouncer, Sentinel and TLS where they are installed'
 	@echo 'make chaos    random faults by a seed: SEED=1 MINUTES=10'
 	@echo 'make bench    what an answer costs here and in the in-process server, within three minutes'
 	@echo 'make bench-full  every row of docs/benchmarks.md, within half an hour, and the page itself'
@@ -47,6 +48,9 @@ contract: $(VENV)
 
 faults: $(VENV)
 	$(RUN) -m pytest tests/faults tests/system/test_recovery.py -m "slow or not slow" --report docs $(AGAIN)
+
+deployed: $(VENV)
+	$(RUN) -m pytest tests/deploy $(AGAIN)
 
 chaos: $(VENV)
 	$(RUN) -m pytest tests/faults/test_chaos.py --seed $(SEED) --minutes $(MINUTES)

@@ -6,8 +6,7 @@
 const STREAMING = /^threads\.(create|add_\w+|retry_after_item|custom_action)$/;
 const SILENCE_MS = 35_000; // the server says something every 15 s: after 35 s of nothing the line is dead
 const STALE_MS = 20_000; // a tab that is shown again trusts a line that it has heard from within this
-const LONGEST_WAIT_MS = 10_000;
-const SENDING_TRIES = 7; // for what the server cannot take just now
+const [LONGEST_WAIT_MS, SENDING_TRIES] = [10_000, 7]; // for what the server cannot take just now
 const GRACE_MS = 100; // the component's word on a thread switch may come just after its abort
 const backOff = (tries) => Math.min(LONGEST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random() / 2);
 const randomKey = () => crypto.getRandomValues(new Uint8Array(16)).join('-');
@@ -134,8 +133,8 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
           const passing = response.status >= 500 || [408, 425, 429].includes(response.status);
           if (begun && !passing) throw new RunGone('This answer can no longer be read. Reload to see what was kept.');
           wait = 1000 * response.headers.get('Retry-After');
-          const soon = passing && wait <= LONGEST_WAIT_MS && tries < SENDING_TRIES;
-          if (!begun && !soon) return end('refused', begin(await refusal(response)));
+          const tired = wait > LONGEST_WAIT_MS || tries >= SENDING_TRIES;
+          if (!begun && (tired || !passing)) return end('refused', begin(await refusal(response)));
         }
         if (over && answer.run) return;
         wait = Math.max(wait, backOff(tries++));
@@ -194,7 +193,7 @@ export function createResumableFetch({ getToken, onState = () => {}, onFrame = (
 /** A refused request, as a stream with a notice that the component shows to its user. */
 async function refusal(response) {
   const { type = 'unknown', title = 'The server could not take it.', detail } = await response.json().catch(() => ({}));
-  const notice = JSON.stringify({ type: 'notice', level: 'warning', message: detail ?? title });
-  const headers = { 'Content-Type': 'text/event-stream', 'X-Problem': type };
-  return new Response(`data: ${notice}\n\n: end refused\n\n`, { headers });
+  const notice = { type: 'notice', level: 'warning', message: detail ?? title };
+  const said = `data: ${JSON.stringify(notice)}\n\n: end refused\n\n`;
+  return new Response(said, { headers: { 'Content-Type': 'text/event-stream', 'X-Problem': type } });
 }

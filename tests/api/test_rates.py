@@ -81,7 +81,7 @@ async def test_without_redis_everybody_is_let_in_and_only_the_first_waits_for_it
 
 
 async def stored(database: Database) -> list[int]:
-    rows = [await database.one(f"SELECT count(*) AS n FROM {table}", {}) for table in ASKED_FOR]
+    rows = [await database.across_users.one(f"SELECT count(*) AS n FROM {table}", {}) for table in ASKED_FOR]
     return [row["n"] for row in rows if row]
 
 

@@ -42,7 +42,7 @@ async def test_a_stream_too_many_is_refused_before_anything_is_stored(api_settin
 
         async def look() -> None:
             nonlocal row
-            row = await api.house.database.one("SELECT id FROM runs", {})
+            row = await api.house.database.across_users.one("SELECT id FROM runs", {})
 
         async with asyncio.timeout(30):
             while row is None:
