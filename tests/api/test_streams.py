@@ -55,7 +55,7 @@ async def test_a_stream_too_many_is_refused_before_anything_is_stored(api_settin
             refused = await again
             assert (refused.status_code, refused.json()["type"]) == (429, "too-many")
             assert refused.headers["retry-after"] == "5"
-        assert await api.house.database.all("SELECT id FROM runs", {}) == [row]
+        assert await api.house.database.across_users.all("SELECT id FROM runs", {}) == [row]
         assert (await client.get(f"/runs/{row['id']}")).status_code == 200
         api.house.closing.set()
         assert (await first).status_code == 200

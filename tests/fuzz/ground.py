@@ -33,18 +33,18 @@ TABLES = ("conversations", "runs", "tasks", "attachments")
 async def laid(database: Database, settings: Settings) -> Mapping[str, str]:
     """Everything anew, and the ids of it by the names that the requests use."""
     for table in TABLES:
-        await database.run(f"DELETE FROM {table}", {})
+        await database.across_users.run(f"DELETE FROM {table}", {})
     run, foreign = await claimed(database, user_id=USER), await claimed(database, user_id="another")
     assert run.conversation_id is not None
     for item_id, item in ITEMS.items():
         whole = {"id": item_id, "thread_id": run.conversation_id, "created_at": "2026-01-01T00:00:00", **item}
-        async with database.connection() as connection:
+        async with database.of(USER).connection() as connection:
             await messages.save(connection, writer_of(run), run.conversation_id, json.dumps(whole).encode())
     await Runs(database).finish(run, RunStatus.COMPLETED)
     rules = AttachmentRules.of(settings)
     assert rules is not None
     attachment = rules.make("a.txt", "text/plain", size=None, uploaded=True)
-    async with database.connection() as connection:
+    async with database.of(USER).connection() as connection:
         await attachments.save(connection, USER, attachment, size=1)
     return {
         "thread": run.conversation_id,
