@@ -14,6 +14,9 @@ from api.problems import problem_response
 from shared.errors import HeadTooLarge, Problem, TooSlow
 
 MAX_HEAD_BYTES = 64 * 1024
+MAX_READ_BYTES = 4 * MAX_HEAD_BYTES
+"""What is read of a head before it is whole: room for an absurdly large token, answered as any bad one."""
+TOKEN_HEADER = b"authorization"
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -36,7 +39,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_is_there()
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        headers = ((name, value) for name, value in self.headers if name != TOKEN_HEADER)
+        size = len(self.url) + sum(len(name) + len(value) for name, value in headers)
         self.app = _refuse_head if size > MAX_HEAD_BYTES else self.config.loaded_app
         super().on_headers_complete()
 
@@ -44,7 +48,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         if self._head_timer is not None:
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
+            if self._head_bytes > MAX_READ_BYTES:
                 self._refuse(HeadTooLarge())
 
     def _await_head(self) -> None:

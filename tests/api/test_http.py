@@ -9,7 +9,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from uvicorn.server import ServerState
 
-from api.http import MAX_HEAD_BYTES, BoundedHttp
+from api.http import MAX_HEAD_BYTES, MAX_READ_BYTES, BoundedHttp
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ async def said(line: Line, *parts: bytes) -> bytes:
 
 async def test_a_head_that_is_too_large_is_refused_and_the_line_closed() -> None:
     async with line_to(BoundedHttp) as line:
-        answer = await said(line, BEGINNING + b"A: " + b"x" * MAX_HEAD_BYTES)
+        answer = await said(line, BEGINNING + b"A: " + b"x" * MAX_READ_BYTES)
         assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
         assert b"content-type: application/problem+json" in answer
 
