@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -21,15 +22,19 @@ def main() -> int:
     size.add_argument("--quick", action="store_true", help="a look within three minutes, the default")
     size.add_argument("--full", action="store_true", help="every row of the table, within half an hour")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="scenarios whose names begin so")
+    parser.add_argument("--rounds", type=int, metavar="N", help="at most so many of each scenario")
+    parser.add_argument("--minutes", type=float, default=60.0, metavar="M", help="begin nothing more after so many")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     parser.add_argument("--report", type=Path, metavar="DIRECTORY", help="write benchmarks.md and its plots there")
     asked = parser.parse_args()
     scenarios = full() if asked.full else quick()
     if asked.only:
         scenarios = [one for one in scenarios if one.name.startswith(tuple(asked.only))]
+    if asked.rounds:
+        scenarios = [replace(one, rounds=min(one.rounds, asked.rounds)) for one in scenarios]
     names = dict.fromkeys(name for scenario in scenarios for name in scenario.contenders)
     with lined_up(*names) as contenders:
-        results = uvloop.run(measured(scenarios, contenders))
+        results = uvloop.run(measured(scenarios, contenders, seconds=60 * asked.minutes))
     table = rows(results)
     print(as_text(table, results))
     if asked.json:

@@ -29,7 +29,7 @@ def main() -> int:
     """0 while a delta costs at most a third more than is known."""
     scenario = Scenario(SCENARIO, at_full_speed(50, 100), ("ours", "A"), ROUNDS)
     with lined_up("ours", "A") as contenders:
-        results = uvloop.run(measured([scenario], contenders))
+        results = uvloop.run(measured([scenario], contenders, seconds=600))
     found, limit = ratio(results), KNOWN * MARGIN
     verdict = "dearer than it was" if found > limit else "as it was, or cheaper"
     print(f"a delta's processor time: {found:.2f} x the baseline's; known {KNOWN:.2f}, limit {limit:.2f}: {verdict}")

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,10 +33,13 @@ class Results:
         return [one[figure] for one in self.figures[scenario][contender] if figure in one]
 
 
-async def measured(scenarios: Sequence[Scenario], line_up: Field) -> Results:
-    """Every scenario's rounds. A void figure is told of and left out."""
-    results = Results()
+async def measured(scenarios: Sequence[Scenario], line_up: Field, *, seconds: float) -> Results:
+    """Every scenario's rounds. A void figure is told of and left out, and so is what has not begun after `seconds`."""
+    results, over = Results(), time.monotonic() + seconds
     for scenario in scenarios:
+        if time.monotonic() > over:
+            results.void.append(f"{scenario.name}: not begun, the time was over")
+            continue
         for number in range(scenario.rounds):
             for name in random.sample(scenario.contenders, len(scenario.contenders)):
                 print(

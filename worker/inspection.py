@@ -16,6 +16,7 @@ from shared.channels import REDIS_AWAY
 from shared.database import Database
 from shared.event_log import EventLog
 from shared.reach import unreachable
+from shared.records import RECORD_SEPARATOR
 from shared.redis import connect
 from shared.settings import Settings, UnusableSettings
 from worker.timeline import Timeline, timeline_of
@@ -95,7 +96,7 @@ async def log_state(redis: Redis, run_id: str) -> LogState | None:
         generation=int(generation),
         attempt=int(attempt),
         records=int(sequence),
-        ended=bool(last) and last[0][1][b"r"][:1] == b"x",
+        ended=bool(last) and last[0][1][b"r"].rpartition(RECORD_SEPARATOR)[2][:1] == b"x",
         expires_in_seconds=milliseconds / 1000 if milliseconds >= 0 else None,
         listening=listening[0][1],
     )

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from shared.messages import HIDDEN_TYPES, visible
-from shared.records import Event, decode
+from shared.records import RECORD_SEPARATOR, Event, decode
 from tests.faults.clients import Tab
 from tests.faults.house import FaultHouse
 from tests.faults.waiting import until
@@ -134,13 +134,17 @@ def _logged(house: FaultHouse, run_id: str) -> tuple[int, list[int]]:
     if head is None:
         return 0, []
     rows = house.redis.xrange(f"run:{{{run_id}}}:events")
-    told = [int(key.split(b"-")[0]) for key, record in rows if _is_told(record[b"r"])]
-    return int(head), told
+    # An entry holds the records of one append; its key is the sequence of the last of them.
+    batches = [(int(key.split(b"-")[0]), entry[b"r"].split(RECORD_SEPARATOR)) for key, entry in rows]
+    numbered = [pair for last, records in batches for pair in enumerate(records, last + 1 - len(records))]
+    return int(head), [sequence for sequence, record in numbered if _is_told(record)]
 
 
 def _is_told(data: bytes) -> bool:
+    if data[:1] in (b"d", b"D"):
+        return True
     record = decode(data)
-    return data[:1] == b"d" or (isinstance(record, Event) and bool(record.chatkit))
+    return isinstance(record, Event) and bool(record.chatkit)
 
 
 def _subscribed(house: FaultHouse, run_ids: Sequence[str]) -> list[bytes]:
