@@ -110,7 +110,9 @@ def test_a_statement_is_told_without_its_values_and_an_address_without_its_query
 
 def test_no_trace_begins_with_a_sweep_a_lease_or_a_batch(watched: House, collector: Collector) -> None:
     roots = {span.name for span in collector.spans if span.parent is None}
-    assert roots <= {"GET /livez", "GET /runs/{run_id}", "GET /runs/{run_id}/events", "POST /chatkit", "GET"}
+    assert "POST /chatkit" in roots
+    # A request begins a trace, whatever it asks for; nothing that the processes do by themselves does.
+    assert {name.split(" ")[0] for name in roots} <= {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"}
 
 
 def test_a_relay_that_is_taken_up_later_is_a_trace_of_its_own_that_points_to_the_runs(
