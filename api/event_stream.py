@@ -102,6 +102,8 @@ def stream_headers(run: Run) -> dict[str, str]:
         "Content-Location": f"/runs/{run.id}/events",
         "Cache-Control": "no-cache, no-transform",
         "X-Accel-Buffering": "no",
+        # A reader that has not read would keep its line for as long as an idle one is kept.
+        "Connection": "close",
     }
 
 

@@ -15,7 +15,7 @@ from tests.faults.waiting import until
 from tests.numbers import Scrape, scrape
 
 ALL_IS_WELL = re.compile(
-    r"chatkit_(postgres_connections|slots|claims|first_|claim_wait|run_seconds|rings_total|tokens|model_call)"
+    r"chatkit_(postgres_connections|slots|claims|first_|claim_wait|run_seconds|rings_total|tokens|model_call|loop_lag)"
 )
 """What moves when nothing is wrong."""
 
