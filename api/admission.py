@@ -5,7 +5,6 @@ fail the worker begins the log anew and the sweeper rings.
 """
 
 import asyncio
-import hashlib
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ from api.cancel import Cancel
 from api.gate import Gate
 from api.prelude import Prelude, Refused
 from api.rates import Counting, Rates
+from api.submission import Submission
 from shared import conversations, runs, tracing
 from shared.channels import REDIS_AWAY
 from shared.database import Connection, Database, Row
 from shared.errors import ConversationBusy, ConversationLocked, IdempotencyMismatch, NotFound, Problem
 from shared.event_log import EventLog
-from shared.identity import Principal
 from shared.ids import new_id
-from shared.logging import correlation
 from shared.messages import Writer
 from shared.queue import Queue
 from shared.records import Event, Record
@@ -53,34 +51,6 @@ _RECALL = """
 SELECT k.fingerprint AS fingerprint_of_key, r.* FROM idempotency_keys k JOIN runs r ON r.id = k.run_id
 WHERE k.user_id = %(user_id)s AND k.key = %(key)s AND k.created_at > clock_timestamp() - interval '24 hours'
 """
-
-
-@dataclass(frozen=True)
-class Submission:
-    """Who submits, and how: what the admission and the run's request keep of the HTTP request."""
-
-    principal: Principal
-    body: bytes
-    idempotency_key: str | None = None
-    resumable: bool = False
-    locale: str | None = None
-    metadata: dict[str, Any] | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        return hashlib.sha256(self.body).hexdigest()
-
-    def kept(self) -> dict[str, Any]:
-        """What the run's request carries of it; by the last two its attempts go on in this request's logs and trace."""
-        return {
-            "subject": self.principal.subject,
-            "issuer": self.principal.issuer,
-            "resumable": self.resumable,
-            "locale": self.locale,
-            "metadata": self.metadata or {},
-            "correlation": correlation(),
-            "traceparent": tracing.traceparent(),
-        }
 
 
 class Admission:

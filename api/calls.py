@@ -17,9 +17,10 @@ from chatkit.types import (
     ThreadCustomActionParams,
 )
 
-from api.admission import Admission, Submission
+from api.admission import Admission
 from api.continuation import action_request, check_sender
 from api.prelude import Prelude, Refused
+from api.submission import Submission
 from api.watch import Watch
 from shared import attachments, feedback
 from shared.database import AWAY, Connection

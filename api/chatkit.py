@@ -27,13 +27,13 @@ from pydantic import TypeAdapter
 
 from api import body as bodies
 from api import calls, continuation, json_rules
-from api.admission import Submission
 from api.attach import ACTION, attach
 from api.dependencies import Caller, CurrentHouse, CurrentSeat, House
 from api.prelude import Prelude, Refused, first_message, next_message
 from api.reading import Dialect
 from api.simple import SIMPLE_REQUEST
 from api.streams import Seat
+from api.submission import Submission
 from shared.errors import Invalid, TooLarge, UnknownType
 from shared.records import START
 from shared.wire import to_wire

@@ -9,11 +9,12 @@ import pytest
 from chatkit.types import InferenceOptions, UserMessageInput, UserMessageTextContent
 from redis.asyncio import Redis
 
-from api.admission import Admission, Submission
+from api.admission import Admission
 from api.cancel import Cancel
 from api.gate import Gate
 from api.prelude import Prelude, Refused, first_message, next_message
 from api.rates import Rates
+from api.submission import Submission
 from shared.database import Connection, Database
 from shared.errors import BudgetSpent, ConversationBusy, ConversationLocked, IdempotencyMismatch, NotFound
 from shared.event_log import EventLog
