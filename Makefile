@@ -6,7 +6,7 @@ MINUTES ?= 10
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python
-SYNC := $(RUN) -m uv pip sync --require-hashes --python $(RUN)
+SYNC := $(RUN) -m uv pip sync --require-hashes --compile-bytecode --python $(RUN)
 COMPILE := $(RUN) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate
 
@@ -47,7 +47,7 @@ contract: $(VENV)
 	@$(RUN) -m tests.contract.compare
 
 faults: $(VENV)
-	$(RUN) -m pytest tests/faults tests/system/test_recovery.py -m "slow or not slow" --report docs $(AGAIN)
+	$(RUN) -m pytest tests/faults tests/system/test_recovery.py tests/system/test_crowd.py -m "slow or not slow" --report docs $(AGAIN)
 
 deployed: $(VENV)
 	$(RUN) -m pytest tests/deploy $(AGAIN)

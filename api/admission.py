@@ -66,12 +66,13 @@ class Admission:
         rates: Rates,
         *,
         deadline: float,
+        at_once: int,
         tail: float,
         busy_policy: BusyPolicy,
     ) -> None:
         self._database, self._log, self._queue = database, log, queue
         self._cancel, self._gate, self._rates, self._runs = cancel, gate, rates, Runs(database)
-        self._deadline, self._tail, self._busy_policy = deadline, tail, busy_policy
+        self._deadline, self._at_once, self._tail, self._busy_policy = deadline, at_once, tail, busy_policy
         self.admitted: Counter[str] = Counter(dict.fromkeys(RunKind, 0))
         """Runs that were admitted here, by their kind."""
 
@@ -137,6 +138,7 @@ class Admission:
                     kind=prelude.kind,
                     request={**submission.kept(), **prelude.request, "created": _text(prelude.created)},
                     deadline=prelude.deadline or self._deadline,
+                    at_once=self._at_once,
                 ),
             )
             run = None if prelude.blind else await self._let_in(asked, prelude)

@@ -118,6 +118,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings, meter: ApiMeter) -> Asy
             ),
             rates,
             deadline=settings.run_deadline,
+            at_once=settings.max_running_runs,
             tail=settings.log_tail,
             busy_policy=settings.busy_policy,
         )

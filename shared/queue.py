@@ -61,6 +61,7 @@ class Queue:
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
         self.rings = 0
+        self._ringing: set[asyncio.Task[None]] = set()
 
     async def enqueue(self, run_id: str) -> None:
         """Tell the workers of a queued run. A new job each time: arq must not take two rings for one."""
@@ -73,6 +74,16 @@ class Queue:
             pipeline.publish(BELL, b"ring")
             await pipeline.execute()
         self.rings += 1
+
+    def ring(self, run_id: str) -> None:
+        """The same, soon, and without a word where Redis is away: the sweeper rings again."""
+        task = asyncio.create_task(self._enqueue_if_there(run_id))
+        self._ringing.add(task)
+        task.add_done_callback(self._ringing.discard)
+
+    async def _enqueue_if_there(self, run_id: str) -> None:
+        with suppress(*REDIS_AWAY):
+            await self.enqueue(run_id)
 
     async def announce_cancel(self, run_id: str) -> None:
         """Tell the worker that has this run that its end was asked for (it is in Postgres already)."""

@@ -8,6 +8,7 @@ Times are the database's (`clock_timestamp()`: `now()` stands still inside a tra
 the claims and is the fencing token: whatever a worker writes carries it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,6 +25,7 @@ LEASE_SECONDS = 4.0
 SHARE = 2
 """How many of a user's waiting runs are rung for at once: the claim of one rings the next, so that however many
 somebody submits, the next user's run has two ahead of it and not all of them."""
+ANY_NUMBER = 2**31 - 1
 
 
 class RunStatus(StrEnum):
@@ -63,7 +65,8 @@ _INSERT = """
 INSERT INTO runs (id, conversation_id, user_id, kind, request, deadline, rung_at)
 SELECT %(id)s, %(conversation_id)s, %(user_id)s, %(kind)s, %(request)s,
        clock_timestamp() + make_interval(secs => %(deadline)s),
-       CASE WHEN (SELECT count(*) FROM runs WHERE user_id = %(user_id)s AND status = 'queued') < %(share)s
+       CASE WHEN (SELECT count(*) FILTER (WHERE status = 'queued') < %(share)s AND count(*) < %(at_once)s
+                  FROM runs WHERE user_id = %(user_id)s AND status IN ('queued', 'running'))
             THEN clock_timestamp() END
 -- Not in another user's conversation: the index would tell that it is busy.
 WHERE %(conversation_id)s::text IS NULL
@@ -71,26 +74,41 @@ WHERE %(conversation_id)s::text IS NULL
 RETURNING *
 """
 
-_CLAIM = """
-UPDATE runs SET status = 'running', attempt = attempt + 1, owner = %(owner)s,
-    lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
-    started_at = coalesce(started_at, clock_timestamp())
-WHERE id = %(id)s AND status = 'queued'
-RETURNING *
-"""
-
+# What a claim or an end makes room for: the next of its user's runs, which is to be rung for now. The statement still
+# sees the run that has `moved` as it was, so that one is counted apart.
 _NEXT = """
-UPDATE runs SET rung_at = clock_timestamp()
-WHERE id = (
-    SELECT id FROM runs WHERE user_id = %(user_id)s AND status = 'queued' AND rung_at IS NULL
-    ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1
-) RETURNING id
+next AS (
+    UPDATE runs SET rung_at = clock_timestamp()
+    WHERE id = (
+        SELECT q.id FROM runs q JOIN moved ON q.user_id = moved.user_id
+        WHERE q.status = 'queued' AND q.rung_at IS NULL AND (
+            SELECT count(*) FILTER (WHERE r.status = 'queued') < %(share)s
+               AND count(*) + (moved.status = 'running')::int < %(at_once)s
+            FROM runs r WHERE r.user_id = moved.user_id AND r.id <> moved.id
+              AND (r.status = 'running' OR r.status = 'queued' AND r.rung_at IS NOT NULL))
+        ORDER BY q.id FOR UPDATE OF q SKIP LOCKED LIMIT 1
+    ) RETURNING id
+)
+SELECT moved.*, next.id AS next_id FROM moved LEFT JOIN next ON true
 """
 
-_FINISH = """
-UPDATE runs SET status = %(status)s, finished_at = clock_timestamp(), owner = NULL, lease_until = NULL,
-    usage = %(usage)s, error = %(error)s, result = %(result)s
-WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running'
+_CLAIM = f"""
+WITH moved AS (
+    UPDATE runs SET status = 'running', attempt = attempt + 1, owner = %(owner)s,
+        lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
+        started_at = coalesce(started_at, clock_timestamp())
+    WHERE id = %(id)s AND status = 'queued'
+    RETURNING *
+), {_NEXT}
+"""
+
+_FINISH = f"""
+WITH moved AS (
+    UPDATE runs SET status = %(status)s, finished_at = clock_timestamp(), owner = NULL, lease_until = NULL,
+        usage = %(usage)s, error = %(error)s, result = %(result)s
+    WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running'
+    RETURNING *
+), {_NEXT}
 """
 
 _HAND_OVER = """
@@ -128,17 +146,28 @@ SELECT r.id, r.status, r.attempt,
         AS queue_position,
     extract(epoch FROM clock_timestamp() - r.created_at)::float AS waiting_seconds,
     CASE WHEN r.status = 'running' THEN extract(epoch FROM clock_timestamp() - r.lease_until)::float
-         WHEN r.status = 'queued' THEN extract(epoch FROM clock_timestamp() - coalesce(r.rung_at, r.created_at))::float
-         ELSE 0 END AS unowned_seconds
+         -- One that was not rung for waits for its user's own runs, and is nobody's neglect.
+         WHEN r.status = 'queued' THEN extract(epoch FROM clock_timestamp() - r.rung_at)::float
+         END AS unowned_seconds
 FROM runs r WHERE r.id = ANY(%(ids)s)
 """
 
 
 class Runs:
-    """The runs' records."""
+    """The runs' records.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    At most `at_once` runs of one user are carried out at a time, within what is claimed at that moment. A claim and
+    an end make room for that user's next one, which `ring` is then told of; where it cannot be, the sweeper rings.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        at_once: int = ANY_NUMBER,
+        ring: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._database, self._at_once, self._ring = database, at_once, ring
 
     async def get(self, user_id: str, run_id: str) -> Run:
         """A user's run. Raises NotFound."""
@@ -156,15 +185,12 @@ class Runs:
     async def claim(self, run_id: str, owner: str) -> Run:
         """Take a queued run: the next attempt is the caller's. Raises NotClaimable."""
         parameters = {"id": run_id, "owner": owner, "lease": LEASE_SECONDS}
-        run = await _one(self._database.across_users, _CLAIM, parameters)
-        if run is None:
+        row = await self._database.across_users.one(_CLAIM, {**parameters, **self._room})
+        if row is None:
             raise NotClaimable(run_id)
-        return run
-
-    async def next_of(self, user_id: str) -> str | None:
-        """The user's next waiting run that was not rung for yet, now to be rung for."""
-        row = await self._database.of(user_id).one(_NEXT, {"user_id": user_id})
-        return row["id"] if row else None
+        if next_id := row.pop("next_id"):
+            self._ring(next_id)
+        return Run(**row)
 
     async def finish(
         self,
@@ -179,7 +205,12 @@ class Runs:
         parameters = {"id": run.id, "attempt": run.attempt, "status": status}
         parts = {"usage": usage, "error": error, "result": result}
         wrapped = {name: Jsonb(value) if value is not None else None for name, value in parts.items()}
-        return await self._database.of(run.user_id).run(_FINISH, {**parameters, **wrapped}) == 1
+        row = await self._database.of(run.user_id).one(_FINISH, {**parameters, **wrapped, **self._room})
+        if row is None:
+            return False
+        if row["next_id"]:
+            self._ring(row["next_id"])
+        return True
 
     async def hand_over(self, run: Run) -> bool:
         """Give the run back to the queue; False if this attempt no longer holds it."""
@@ -207,6 +238,10 @@ class Runs:
         row = await self._database.of(user_id).one(sql, {"id": conversation_id, "user_id": user_id})
         return row["id"] if row else None
 
+    @property
+    def _room(self) -> dict[str, int]:
+        return {"share": SHARE, "at_once": self._at_once}
+
 
 async def insert(
     connection: Connection,
@@ -217,8 +252,11 @@ async def insert(
     kind: RunKind,
     request: dict[str, Any],
     deadline: float,
+    at_once: int = ANY_NUMBER,
 ) -> AsyncCursor[Run]:
     """A queued run's record, inside the caller's transaction; none where the conversation is not the user's.
+
+    It is rung for at once unless its user has two waiting already, or `at_once` in progress.
 
     Raises ConversationBusy where it is answering already (law 3); among statements that go out together psycopg's own
     UniqueViolation comes later.
@@ -226,7 +264,7 @@ async def insert(
     parameters = {"id": run_id, "user_id": user_id, "conversation_id": conversation_id, "kind": kind}
     cursor = connection.cursor(row_factory=class_row(Run))
     try:
-        more = {"request": Jsonb(request), "deadline": deadline, "share": SHARE}
+        more = {"request": Jsonb(request), "deadline": deadline, "share": SHARE, "at_once": at_once}
         return await cursor.execute(_INSERT, {**parameters, **more})
     except errors.UniqueViolation:
         raise ConversationBusy from None

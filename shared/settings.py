@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     """Runs that may wait for a worker; past that a message is refused before anything is stored."""
     max_active_runs: int = Field(default=50, gt=0)
     """Runs of one user that may be queued or running at once."""
+    max_running_runs: int = Field(default=10, gt=0)
+    """Runs of one user that workers carry out at once; that user's others wait, and nobody else waits for them."""
     max_submits_per_minute: int = Field(default=120, gt=0)
     """Runs that one user may ask for in a minute, at all API processes together."""
     max_requests_per_minute: int = Field(default=3000, gt=0)

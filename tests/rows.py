@@ -25,6 +25,7 @@ async def queued(
     conversation_id: str | None = None,
     kind: RunKind = RunKind.RESPOND,
     deadline: float = 60.0,
+    at_once: int = runs.ANY_NUMBER,
     **request: Any,
 ) -> Run:
     """A run that waits for a worker; in a conversation of its own unless one is named."""
@@ -40,6 +41,7 @@ async def queued(
             kind=kind,
             request={"message_id": message.id, **request},
             deadline=deadline,
+            at_once=at_once,
         )
         await messages.save(connection, Writer(run_id, 0, user_id), message.thread_id, to_stored(message))
         run = await inserted.fetchone()

@@ -15,7 +15,7 @@ from shared.database import AWAY, Database
 from shared.ending import end_log
 from shared.event_log import EventLog
 from shared.queue import Queue
-from shared.runs import USAGE
+from shared.runs import ANY_NUMBER, USAGE
 from shared.tables import Run
 from worker.metrics import WorkerMeter
 
@@ -56,9 +56,11 @@ WHERE id IN (
     SELECT id FROM runs
     WHERE status = 'queued' AND (
         rung_at < clock_timestamp() - make_interval(secs => least(2 ^ (rings + 1), 8))
-        -- The one whose claim should have rung for this one is gone.
-        OR rung_at IS NULL AND NOT EXISTS (
-            SELECT FROM runs r WHERE r.user_id = runs.user_id AND r.status = 'queued' AND r.rung_at IS NOT NULL))
+        -- The one whose claim or end should have rung for it has gone without.
+        OR id IN (
+            SELECT min(id) FILTER (WHERE status = 'queued') FROM runs WHERE status IN ('queued', 'running')
+            GROUP BY user_id HAVING bool_and(status = 'running' OR rung_at IS NULL)
+                AND count(*) FILTER (WHERE status = 'running') < %(at_once)s))
     ORDER BY id FOR UPDATE SKIP LOCKED LIMIT %(limit)s
 ) RETURNING id
 """
@@ -67,8 +69,10 @@ WHERE id IN (
 class Sweeper:
     """Sweeps for ever, whatever is away; `sweep` is one round."""
 
-    def __init__(self, database: Database, log: EventLog, queue: Queue, meter: WorkerMeter) -> None:
-        self._database, self._log, self._queue, self._meter = database, log, queue, meter
+    def __init__(
+        self, database: Database, log: EventLog, queue: Queue, meter: WorkerMeter, *, at_once: int = ANY_NUMBER
+    ) -> None:
+        self._database, self._log, self._queue, self._meter, self._at_once = database, log, queue, meter, at_once
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -92,7 +96,7 @@ class Sweeper:
             logger.warning("run taken back", run=row["id"])
         # A ring that cannot be heard must not count, or the next one would wait all the longer.
         await self._queue.ping()
-        waiting = await self._database.across_users.all(_RING_AGAIN, {"limit": LIMIT})
+        waiting = await self._database.across_users.all(_RING_AGAIN, {"limit": LIMIT, "at_once": self._at_once})
         self._meter.rung_again(len(waiting))
         for row in (*taken, *waiting):
             await self._queue.enqueue(row["id"])

@@ -91,7 +91,8 @@ async def wired(
         channels = await stack.enter_async_context(Channels(bells))
         arq_redis = await connect_queue(settings.redis_url)
         stack.push_async_callback(partial(arq_redis.aclose, close_connection_pool=True))
-        queue, runs = Queue(arq_redis), Runs(database)
+        queue = Queue(arq_redis)
+        runs = Runs(database, at_once=settings.max_running_runs, ring=queue.ring)
         log = log_of(events, channels, tail=settings.log_tail)
         flusher = await stack.enter_async_context(Flusher(log, runs, tail=settings.log_tail, meter=meter))
         store = store_of(database)
@@ -106,10 +107,10 @@ async def wired(
         leases = leases_of(renewals, slots)
         lag = LoopLag()
         free = partial(room_for, slots, leases, lag, max_lag=settings.max_loop_lag)
-        doorbell = Doorbell(arq_redis, claiming(runs, queue, slots, owner), free=free)
+        doorbell = Doorbell(arq_redis, claiming(runs, slots, owner), free=free)
         collector = Collector(database, files, unbound_seconds=settings.attachment_unbound_seconds)
         retention = Retention(database, days=settings.retention_days, journal_days=settings.journal_days)
-        sweeper = Sweeper(database, log, queue, meter)
+        sweeper = Sweeper(database, log, queue, meter, at_once=settings.max_running_runs)
         meter.read_slots(settings.worker_slots, used=lambda: len(slots.attempts))
         meter.read_lag(lag)
         meter.read_parts(channels, log, queue)
@@ -160,15 +161,13 @@ async def build_server(
     )
 
 
-def claiming(runs: Runs, queue: Queue, slots: Slots, owner: str) -> Callable[[str], Any]:
-    """What a ring does: claim the run, start it, and ring for its user's next; someone else's run is none of ours."""
+def claiming(runs: Runs, slots: Slots, owner: str) -> Callable[[str], Any]:
+    """What a ring does: claim the run and start it; someone else's run is none of ours."""
 
     async def claim(run_id: str) -> None:
         with suppress(NotClaimable):
             asked_at = time.monotonic()
             run = await runs.claim(run_id, owner)
             slots.start(run, lease_until=good_until(asked_at))
-            if waiting := await runs.next_of(run.user_id):
-                await queue.enqueue(waiting)
 
     return claim

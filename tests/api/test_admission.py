@@ -45,7 +45,9 @@ def admission_of(
     def build(policy: BusyPolicy) -> Admission:
         gate = Gate(database, max_queued=1000, max_active=1000)
         cancel = Cancel(database, event_log, queue)
-        return Admission(database, event_log, queue, cancel, gate, rates, deadline=60, tail=60, busy_policy=policy)
+        return Admission(
+            database, event_log, queue, cancel, gate, rates, deadline=60, at_once=10, tail=60, busy_policy=policy
+        )
 
     return build
 
@@ -213,7 +215,9 @@ async def test_a_message_is_admitted_though_redis_is_away(
     queue = Away(None)  # type: ignore[arg-type]
     gate = Gate(database, max_queued=10, max_active=10)
     cancel = Cancel(database, event_log, queue)
-    admission = Admission(database, event_log, queue, cancel, gate, rates, deadline=60, tail=60, busy_policy="auto")
+    admission = Admission(
+        database, event_log, queue, cancel, gate, rates, deadline=60, at_once=10, tail=60, busy_policy="auto"
+    )
     run = await admission.admit(by(), first_message(said("hello")))
     assert [row["content"] for row in await stored(database, run)] == ["hello"]
 
@@ -223,7 +227,9 @@ async def test_when_the_days_tokens_are_spent_nothing_is_stored_and_what_spends_
 ) -> None:
     gate = Gate(database, max_queued=10, max_active=10, max_tokens_per_day=100)
     cancel = Cancel(database, event_log, queue)
-    admission = Admission(database, event_log, queue, cancel, gate, rates, deadline=60, tail=60, busy_policy="auto")
+    admission = Admission(
+        database, event_log, queue, cancel, gate, rates, deadline=60, at_once=10, tail=60, busy_policy="auto"
+    )
     before = await admission.admit(by(idempotency_key="k"), first_message(said("hello")))
     await database.of("ann").run("INSERT INTO daily_tokens VALUES ('ann', (now() AT TIME ZONE 'UTC')::date, 100)", {})
     with pytest.raises(BudgetSpent):

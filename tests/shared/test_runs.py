@@ -180,3 +180,62 @@ async def test_a_standing_says_the_place_in_the_queue_and_for_how_long_nobody_ca
 
 def test_three_statuses_are_for_ever() -> None:
     assert [status for status in RunStatus if status.ended] == ENDS
+
+
+async def test_of_one_users_waiting_runs_two_are_rung_for_and_a_claim_rings_the_next(database: Database) -> None:
+    rung: list[str] = []
+    runs = Runs(database, ring=rung.append)
+    waiting = [await queued(database) for _ in range(4)]
+    assert [run.rung_at is not None for run in waiting] == [True, True, False, False]
+    await runs.claim(waiting[0].id, "w")
+    assert rung == [waiting[2].id]
+    await runs.claim(waiting[1].id, "w")
+    assert rung == [waiting[2].id, waiting[3].id]
+
+
+async def test_of_one_users_runs_no_more_than_so_many_are_carried_out_at_once(database: Database) -> None:
+    rung: list[str] = []
+    runs = Runs(database, at_once=2, ring=rung.append)
+    waiting = [await queued(database, at_once=2) for _ in range(5)]
+    working = [await runs.claim(run.id, "w") for run in waiting[:2]]
+    assert rung == []
+    late = await queued(database, at_once=2)
+    assert late.rung_at is None
+    assert (await queued(database, user_id="bob", at_once=2)).rung_at is not None
+    await runs.finish(working[0], RunStatus.COMPLETED)
+    assert rung == [waiting[2].id]
+    await runs.claim(waiting[2].id, "w")
+    await runs.finish(working[1], RunStatus.FAILED)
+    assert rung == [waiting[2].id, waiting[3].id]
+
+
+async def test_claims_and_ends_at_the_same_moment_leave_nobody_without_a_ring(database: Database) -> None:
+    """Each ring is answered at once, and each answer ends at once: all runs are over with no sweeper's help."""
+    done: list[str] = []
+    answering: set[asyncio.Task[None]] = set()
+
+    async def answer(run_id: str) -> None:
+        run = await runs.claim(run_id, "w")
+        await runs.finish(run, RunStatus.COMPLETED)
+        done.append(run_id)
+
+    def ring(run_id: str) -> None:
+        answering.add(asyncio.create_task(answer(run_id)))
+
+    runs = Runs(database, at_once=3, ring=ring)
+    for run in [await queued(database, at_once=3) for _ in range(40)]:
+        if run.rung_at is not None:
+            ring(run.id)
+    while unanswered := {task for task in answering if not task.done()}:
+        await asyncio.wait(unanswered)
+    assert await database.across_users.all("SELECT id FROM runs WHERE status = 'queued'", {}) == []
+    assert len(done) == 40
+
+
+async def test_a_run_that_waits_for_its_users_own_is_nobodys_neglect(database: Database, runs: Runs) -> None:
+    await queued(database, at_once=1)
+    second = await queued(database, at_once=1)
+    await age(database, second.id, created_at=100)
+    standing = (await runs.standings([second.id]))[second.id]
+    assert (standing.queue_position, standing.unowned_seconds) == (2, 0)
+    assert standing.waiting_seconds >= 100

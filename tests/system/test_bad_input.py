@@ -12,7 +12,7 @@ import pytest
 
 from tests.house import PATIENCE, ROOT, SECRET, House, Servers, bearer, free_port, house_of, token
 from tests.sse import user_message
-from tests.talk import submit
+from tests.talk import ended, submit
 
 JSON = {"content-type": "application/json"}
 
@@ -151,7 +151,9 @@ TITLES: dict[str, tuple[bytes, int]] = {
 @pytest.mark.parametrize(("body", "status"), TITLES.values(), ids=TITLES.keys())
 def test_a_bad_title_is_refused_and_the_old_one_stays(house: House, body: bytes, status: int) -> None:
     with house.client("renaming") as client:
-        thread_id = submit(client, "hello")[1]
+        run_id, thread_id = submit(client, "hello")
+        # The answer gives a conversation its first title.
+        ended(client, run_id)
         assert client.patch(f"/api/conversations/{thread_id}", json={"title": "Kept"}).status_code == 200
         refused = client.patch(f"/api/conversations/{thread_id}", content=body, headers=JSON)
         assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json")

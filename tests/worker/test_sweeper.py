@@ -118,6 +118,21 @@ async def test_a_run_that_nobody_claimed_is_rung_again_each_time_after_twice_as_
         assert await rings(redis) == before + 1
 
 
+async def test_the_oldest_of_a_user_whose_ring_was_never_sent_is_rung_for_when_there_is_room(
+    database: Database, event_log: EventLog, queue: Queue, meter: WorkerMeter
+) -> None:
+    sweeper = Sweeper(database, event_log, queue, meter, at_once=1)
+    working = await claimed(database)
+    first, second = [await queued(database, at_once=1) for _ in range(2)]
+    await sweeper.sweep()
+    assert [(await row_of(database, run))["rung_at"] for run in (first, second)] == [None, None]
+    await Runs(database).finish(working, RunStatus.COMPLETED)
+    # Whoever ended it died before the ring was sent, and before it was noted.
+    await database.across_users.run("UPDATE runs SET rung_at = NULL", {})
+    await sweeper.sweep()
+    assert [(await row_of(database, run))["rung_at"] is not None for run in (first, second)] == [True, False]
+
+
 async def test_several_sweepers_at_once_count_a_crash_once(sweeper: Sweeper, database: Database, redis: Redis) -> None:
     dead = [await lapsed(database) for _ in range(10)]
     await asyncio.gather(*(sweeper.sweep() for _ in range(5)))

@@ -48,7 +48,7 @@ async def test_a_claimed_run_is_answered_by_the_todo_agent(
 ) -> None:
     run = await queued(database, "add milk")
     async with wired(worker_settings()) as wiring:
-        await claiming(Runs(database), wiring.room.queue, wiring.slots, wiring.owner)(run.id)
+        await claiming(Runs(database), wiring.slots, wiring.owner)(run.id)
         assert (await row_of(database, run))["owner"] == wiring.owner
         assert await ended(database, run) == "completed"
     assert [row["type"] for row in await stored(database, run)][-1] == "assistant_message"
@@ -58,7 +58,7 @@ async def test_a_claimed_run_is_answered_by_the_todo_agent(
 async def test_someone_elses_run_is_left_alone(worker_settings: Callable[..., Settings], database: Database) -> None:
     theirs = await claimed(database)
     async with wired(worker_settings()) as wiring:
-        claim = claiming(Runs(database), wiring.room.queue, wiring.slots, wiring.owner)
+        claim = claiming(Runs(database), wiring.slots, wiring.owner)
         for run_id in (theirs.id, "run_unknown"):
             await claim(run_id)
         assert wiring.slots.attempts == []
@@ -68,7 +68,7 @@ async def test_someone_elses_run_is_left_alone(worker_settings: Callable[..., Se
 async def test_a_call_is_carried_out_as_one(worker_settings: Callable[..., Settings], database: Database) -> None:
     run = await queued(database, kind=RunKind.CALL, call="add_feedback", item_ids=[], kind_="x")
     async with wired(worker_settings()) as wiring:
-        await claiming(Runs(database), wiring.room.queue, wiring.slots, wiring.owner)(run.id)
+        await claiming(Runs(database), wiring.slots, wiring.owner)(run.id)
         await ended(database, run)
     row = await row_of(database, run)
     assert row["error"] is not None
