@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, closing, suppress
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from api.metrics import ApiMeter, Stream, StreamEnd
 from api.request_log import STREAM_END
 from shared import tracing
+from shared.patience import Patience
 from shared.tables import Run
 
 ENDING_SECONDS = 0.1
@@ -76,10 +77,11 @@ class EventStream(Response):
     async def _send_all(self, send: Send) -> StreamEnd:
         chunk = b""
         try:
-            async with aclosing(self._chunks) as chunks:
-                async for chunk in chunks:
-                    async with asyncio.timeout(self._send_timeout):
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            with closing(Patience(self._send_timeout)) as patience:
+                async with aclosing(self._chunks) as chunks:
+                    async for chunk in chunks:
+                        with patience:
+                            await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except TimeoutError:
             return StreamEnd.SLOW
         except OSError:

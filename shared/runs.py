@@ -9,7 +9,7 @@ the claims and is the fencing token: whatever a worker writes carries it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -51,6 +51,15 @@ class RunKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A claimed run, and the rows that whoever carries it out asks for first: its conversation's (without a message's
+    id) and its message's or widget's (`id`, `type`, `item`)."""
+
+    run: Run
+    rows: dict[tuple[str, str | None], Row] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How a run stands, for those who wait: its place in the queue, or how long nobody has carried it out."""
 
@@ -89,7 +98,6 @@ next AS (
         ORDER BY q.id FOR UPDATE OF q SKIP LOCKED LIMIT 1
     ) RETURNING id
 )
-SELECT moved.*, next.id AS next_id FROM moved LEFT JOIN next ON true
 """
 
 _CLAIM = f"""
@@ -100,6 +108,13 @@ WITH moved AS (
     WHERE id = %(id)s AND status = 'queued'
     RETURNING *
 ), {_NEXT}
+SELECT moved.*, next.id AS next_id, row_to_json(c) AS conversation,
+    json_build_object('id', m.id, 'type', m.type, 'item', m.item) AS message
+FROM moved
+LEFT JOIN next ON true
+LEFT JOIN conversations c ON c.id = moved.conversation_id AND c.user_id = moved.user_id
+LEFT JOIN messages m ON m.conversation_id = c.id
+    AND m.id = coalesce(moved.request->>'message_id', moved.request->>'sender_id')
 """
 
 _FINISH = f"""
@@ -109,6 +124,7 @@ WITH moved AS (
     WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running'
     RETURNING *
 ), {_NEXT}
+SELECT next.id AS next_id FROM moved LEFT JOIN next ON true
 """
 
 _HAND_OVER = """
@@ -182,7 +198,7 @@ class Runs:
         rows = await self._database.across_users.all(_STANDINGS, {"ids": run_ids})
         return {row["id"]: _standing(row) for row in rows}
 
-    async def claim(self, run_id: str, owner: str) -> Run:
+    async def claim(self, run_id: str, owner: str) -> Claim:
         """Take a queued run: the next attempt is the caller's. Raises NotClaimable."""
         parameters = {"id": run_id, "owner": owner, "lease": LEASE_SECONDS}
         row = await self._database.across_users.one(_CLAIM, {**parameters, **self._room})
@@ -190,7 +206,7 @@ class Runs:
             raise NotClaimable(run_id)
         if next_id := row.pop("next_id"):
             self._ring(next_id)
-        return Run(**row)
+        return _claim(row)
 
     async def finish(
         self,
@@ -268,6 +284,17 @@ async def insert(
         return await cursor.execute(_INSERT, {**parameters, **more})
     except errors.UniqueViolation:
         raise ConversationBusy from None
+
+
+def _claim(row: Row) -> Claim:
+    conversation, message = row.pop("conversation"), row.pop("message")
+    run = Run(**row)
+    rows: dict[tuple[str, str | None], Row] = {}
+    if conversation is not None:
+        rows[conversation["id"], None] = conversation
+        if message["id"] is not None:
+            rows[conversation["id"], message["id"]] = message
+    return Claim(run, rows)
 
 
 async def _one(scope: Scope, sql: str, parameters: dict[str, Any]) -> Run | None:

@@ -52,7 +52,7 @@ async def queued(
 async def claimed(database: Database, text: str = "hello", **how: Any) -> Run:
     """A run that the worker `w` has just claimed."""
     run = await queued(database, text, **how)
-    return await Runs(database).claim(run.id, "w")
+    return (await Runs(database).claim(run.id, "w")).run
 
 
 async def requeued(database: Database, run: Run) -> None:
@@ -63,7 +63,7 @@ async def requeued(database: Database, run: Run) -> None:
 async def superseded(database: Database, run: Run) -> Run:
     """The next attempt's claim of a run that was claimed before."""
     await requeued(database, run)
-    return await Runs(database).claim(run.id, "another")
+    return (await Runs(database).claim(run.id, "another")).run
 
 
 async def row_of(database: Database, run: Run) -> Row:

@@ -53,7 +53,7 @@ class Outcome:
 async def execute_call(room: Room, attempt: Attempt) -> None:
     """From claimed to ended, or given back."""
     run = attempt.run
-    current = CurrentRun(run, say=lambda _: None, bounds=room.bounds, meter=room.meter)
+    current = CurrentRun(run, say=lambda _: None, bounds=room.bounds, rows=attempt.rows, meter=room.meter)
     current.journal = Journal(room.database, current)
     attempt.begin(current)
     deadline = asyncio.get_running_loop().call_later(_seconds_left(run), attempt.stop, StopReason.DEADLINE)

@@ -13,9 +13,9 @@ from openai.types.responses import ResponseCompletedEvent
 from openai.types.responses.response_prompt_param import ResponsePromptParam
 from typing_extensions import override
 
+from shared.patience import Patience
 from worker.call_ids import CallIds, ModelInput
 from worker.model_response import whole_response
-from worker.patience import Patience
 
 _LOOKED_INTO = {"response.output_item.added", "response.output_item.done", "response.completed"}
 """The rest, above all each word, is passed on unread."""

@@ -58,7 +58,8 @@ class ConversationStore(Store[Any]):
 
     async def load_thread(self, thread_id: str, context: Any) -> ThreadMetadata:
         with _ours() as current:
-            thread = _thread(await self._conversations.get(current.run.user_id, thread_id))
+            row = current.rows.pop((thread_id, None), None)
+            thread = _thread(row or await self._conversations.get(current.run.user_id, thread_id))
         current.threads[thread.id] = thread.model_copy(deep=True)
         return thread
 
@@ -104,8 +105,10 @@ class ConversationStore(Store[Any]):
         await self._save(thread_id, item)
 
     async def load_item(self, thread_id: str, item_id: str, context: Any) -> ThreadItem:
-        async with self._using() as (current, connection):
-            row = await messages.one(connection, current.run.user_id, thread_id, item_id)
+        row = current_run().rows.pop((thread_id, item_id), None)
+        if row is None:
+            async with self._using() as (current, connection):
+                row = await messages.one(connection, current.run.user_id, thread_id, item_id)
         if not (items := known([row])):
             raise NotFoundError
         return items[0]

@@ -15,6 +15,7 @@ from chatkit.errors import CustomStreamError
 from chatkit.types import ThreadMetadata
 
 from shared.bounds import Bound
+from shared.database import Row
 from shared.errors import RunError
 from shared.messages import Writer
 from shared.records import Record
@@ -41,6 +42,8 @@ class CurrentRun:
     say: Callable[[Record], None]
     """Append a record to the run's log."""
     bounds: Bounds = UNBOUNDED
+    rows: dict[tuple[str, str | None], Row] = field(default_factory=dict)
+    """What the claim has brought (`shared.runs.Claim`): each row answers one load."""
     passed: Bound | None = None
     """The bound that has ended the run."""
     open: bool = True

@@ -99,6 +99,7 @@ async def _answer(room: Room, attempt: Attempt, writer: LogWriter) -> RunStatus:
         attempt.run,
         lambda record: voice.tell(record),  # noqa: PLW0108  (made next)
         room.bounds,
+        rows=attempt.rows,
         meter=room.meter,
     )
     voice = Voice(room.database, writer, current)

@@ -9,8 +9,7 @@ import structlog
 
 from shared.errors import StaleAttempt
 from shared.logging import described
-from shared.runs import LEASE_SECONDS, RunKind, RunStatus
-from shared.tables import Run
+from shared.runs import LEASE_SECONDS, Claim, RunKind, RunStatus
 from worker.current_run import CurrentRun, StoreClosed
 from worker.metrics import Outcome
 from worker.observed import Account, observed
@@ -25,8 +24,8 @@ class Attempt:
     `lease_until` is when the lease may lapse, by this process's monotonic clock: past it nothing may be written.
     """
 
-    def __init__(self, run: Run, lease_until: float) -> None:
-        self.run, self.lease_until = run, lease_until
+    def __init__(self, claim: Claim, lease_until: float) -> None:
+        self.run, self.rows, self.lease_until = claim.run, claim.rows, lease_until
         self.current: CurrentRun | None = None
         self.stopped: StopReason | None = None
         self.draining = False
@@ -115,12 +114,12 @@ class Slots:
     def attempts(self) -> list[Attempt]:
         return list(self._attempts.values())
 
-    def start(self, run: Run, *, lease_until: float) -> None:
+    def start(self, claim: Claim, *, lease_until: float) -> None:
         """Carry the claimed run out in a task of its own."""
-        attempt = Attempt(run, lease_until)
+        attempt = Attempt(claim, lease_until)
         attempt.draining = self.closed
-        self._attempts[run.id] = attempt
-        attempt.task = asyncio.create_task(self._carry_out(attempt), name=run.id)
+        self._attempts[attempt.run.id] = attempt
+        attempt.task = asyncio.create_task(self._carry_out(attempt), name=attempt.run.id)
 
     def stop(self, run_id: str, reason: StopReason) -> None:
         """Stop the run if it is in work here."""

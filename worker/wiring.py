@@ -167,7 +167,7 @@ def claiming(runs: Runs, slots: Slots, owner: str) -> Callable[[str], Any]:
     async def claim(run_id: str) -> None:
         with suppress(NotClaimable):
             asked_at = time.monotonic()
-            run = await runs.claim(run_id, owner)
-            slots.start(run, lease_until=good_until(asked_at))
+            claimed = await runs.claim(run_id, owner)
+            slots.start(claimed, lease_until=good_until(asked_at))
 
     return claim

@@ -74,7 +74,7 @@ async def count(database: Database, table: str) -> int:
 
 async def end(database: Database, run: Run) -> None:
     runs = Runs(database)
-    await runs.finish(await runs.claim(run.id, "w"), RunStatus.COMPLETED)
+    await runs.finish((await runs.claim(run.id, "w")).run, RunStatus.COMPLETED)
 
 
 async def test_a_first_message_is_stored_shown_and_rung_for(

@@ -40,7 +40,7 @@ async def test_of_many_claims_of_one_run_one_wins(database: Database, runs: Runs
 async def test_a_claim_is_the_next_attempt_with_a_lease_by_the_databases_clock(database: Database, runs: Runs) -> None:
     run = await queued(database)
     assert (run.status, run.attempt, run.generation, run.crashes) == ("queued", 0, 1, 0)
-    first = await runs.claim(run.id, "w")
+    first = (await runs.claim(run.id, "w")).run
     assert (first.status, first.attempt, first.owner) == ("running", 1, "w")
     sql = "SELECT extract(epoch FROM lease_until - clock_timestamp())::float AS left FROM runs WHERE id = %(id)s"
     left = await database.across_users.one(sql, {"id": run.id})
@@ -99,7 +99,7 @@ async def test_a_hand_over_counts_no_crash_and_the_run_can_be_claimed_again(data
     assert await runs.hand_over(run)
     row = await row_of(database, run)
     assert (row["status"], row["crashes"], row["rings"], row["owner"]) == ("queued", 0, 0, None)
-    assert (await runs.claim(run.id, "w")).attempt == 2
+    assert (await runs.claim(run.id, "w")).run.attempt == 2
 
 
 async def test_a_conversation_has_one_active_run_by_the_index(database: Database, runs: Runs) -> None:
@@ -107,7 +107,7 @@ async def test_a_conversation_has_one_active_run_by_the_index(database: Database
     for kind in (RunKind.RESPOND, RunKind.ACTION):
         with pytest.raises(ConversationBusy):
             await insert(database, first.conversation_id, kind)
-    running = await runs.claim(first.id, "w")
+    running = (await runs.claim(first.id, "w")).run
     with pytest.raises(ConversationBusy):
         await insert(database, first.conversation_id)
     await insert(database, first.conversation_id, RunKind.CALL)
@@ -169,7 +169,7 @@ async def test_a_standing_says_the_place_in_the_queue_and_for_how_long_nobody_ca
     assert [standings[run.id].queue_position for run in (first, second)] == [1, 2]
     assert standings[first.id].waiting_seconds >= 50
     assert 40 <= standings[first.id].unowned_seconds < 50
-    working = await runs.claim(first.id, "w")
+    working = (await runs.claim(first.id, "w")).run
     standing = (await runs.standings([first.id]))[first.id]
     assert (standing.queue_position, standing.unowned_seconds) == (None, 0)
     await age(database, first.id, lease_until=7)
@@ -197,7 +197,7 @@ async def test_of_one_users_runs_no_more_than_so_many_are_carried_out_at_once(da
     rung: list[str] = []
     runs = Runs(database, at_once=2, ring=rung.append)
     waiting = [await queued(database, at_once=2) for _ in range(5)]
-    working = [await runs.claim(run.id, "w") for run in waiting[:2]]
+    working = [(await runs.claim(run.id, "w")).run for run in waiting[:2]]
     assert rung == []
     late = await queued(database, at_once=2)
     assert late.rung_at is None
@@ -215,7 +215,7 @@ async def test_claims_and_ends_at_the_same_moment_leave_nobody_without_a_ring(da
     answering: set[asyncio.Task[None]] = set()
 
     async def answer(run_id: str) -> None:
-        run = await runs.claim(run_id, "w")
+        run = (await runs.claim(run_id, "w")).run
         await runs.finish(run, RunStatus.COMPLETED)
         done.append(run_id)
 
@@ -239,3 +239,19 @@ async def test_a_run_that_waits_for_its_users_own_is_nobodys_neglect(database: D
     standing = (await runs.standings([second.id]))[second.id]
     assert (standing.queue_position, standing.unowned_seconds) == (2, 0)
     assert standing.waiting_seconds >= 100
+
+
+async def test_a_claim_brings_what_is_asked_for_first(database: Database, runs: Runs) -> None:
+    await queued(database, "another's")
+    run = await queued(database, "hello")
+    claim = await runs.claim(run.id, "w")
+    conversation_id, message_id = run.conversation_id or "", run.request["message_id"]
+    conversation, message = claim.rows[conversation_id, None], claim.rows[conversation_id, message_id]
+    assert len(claim.rows) == 2
+    assert (conversation["id"], conversation["user_id"]) == (conversation_id, "ann")
+    assert (message["id"], message["type"]) == (message_id, "user_message")
+    assert message["item"]["content"] == [{"type": "input_text", "text": "hello"}]
+    assert (await runs.claim((await queued(database, message_id=None)).id, "w")).rows.keys() != {}
+    sql = "INSERT INTO runs (id, user_id, kind, request, deadline) VALUES ('run_a_call', 'ann', 'call', '{}', now())"
+    await database.across_users.run(sql, {})
+    assert (await runs.claim("run_a_call", "w")).rows == {}

@@ -78,7 +78,7 @@ class Talk:
                 deadline=60,
             )
             await prelude.apply(connection, Writer(run_id, 0, self.user_id))
-        return await Runs(self.database).claim(run_id, "a test")
+        return (await Runs(self.database).claim(run_id, "a test")).run
 
     async def carry_out(self, run: Run) -> list[Any]:
         """The run's events; it is finished afterwards."""

@@ -75,7 +75,7 @@ class Lives:
         """One attempt more, to its end or its death."""
         if run.attempt > 0:
             await requeued(self._database, run)
-        run.attempt = (claimed := await Runs(self._database).claim(run.id, "w")).attempt
+        run.attempt = (claimed := (await Runs(self._database).claim(run.id, "w")).run).attempt
         async with Mortal(self._url, dies_at=dies_at) as mortal:
             server: ChatKitServer[Any] = self._build(mortal)
             tell_only_of_stop(server)

@@ -24,7 +24,7 @@ from shared.fold import Fold
 from shared.messages import HIDDEN_TYPES, visible
 from shared.queue import Queue
 from shared.records import Record
-from shared.runs import Runs
+from shared.runs import Claim, Runs
 from shared.tables import Run
 from tests.rows import DAY, stored
 from worker.bounds import UNBOUNDED, Bounds
@@ -58,7 +58,7 @@ class Place:
 
     def begin(self, run: Run) -> Attempt:
         """The attempt, in work."""
-        attempt = Attempt(run, float("inf"))
+        attempt = Attempt(Claim(run), float("inf"))
         attempt.task = asyncio.create_task(execute_run(self.room, attempt))
         return attempt
 

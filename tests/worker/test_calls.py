@@ -19,7 +19,7 @@ from shared.database import Database
 from shared.event_log import EventLog
 from shared.ids import new_id
 from shared.queue import Queue
-from shared.runs import RunKind, Runs, RunStatus
+from shared.runs import Claim, RunKind, Runs, RunStatus
 from shared.tables import Run
 from tests.rows import superseded
 from tests.worker.carrying import as_it_is
@@ -77,10 +77,10 @@ class Caller:
             inserted = await runs.insert(connection, kind=RunKind.CALL, request=request, deadline=deadline, **parts)
             run = await inserted.fetchone()
             assert run is not None
-        return await Runs(self.database).claim(run.id, "a test")
+        return (await Runs(self.database).claim(run.id, "a test")).run
 
     def begin(self, run: Run) -> Attempt:
-        attempt = Attempt(run, lease_until=float("inf"))
+        attempt = Attempt(Claim(run), lease_until=float("inf"))
         attempt.task = asyncio.create_task(execute_call(self.room, attempt))
         return attempt
 
@@ -146,7 +146,7 @@ async def test_what_may_have_had_an_effect_is_not_made_again(calling: Any) -> No
     for request, asked in ((AUDIO, 1), ({"call": "add_feedback", "item_ids": [], "kind": "positive"}, 1)):
         run = await caller.admitted(request)
         assert await Runs(caller.database).hand_over(run)
-        second = await Runs(caller.database).claim(run.id, "another")
+        second = (await Runs(caller.database).claim(run.id, "another")).run
         assert second.attempt == 2
         await caller.ended(second)
         assert caller.server.asked == asked

@@ -8,10 +8,12 @@ from chatkit.store import NotFoundError
 from chatkit.types import UserMessageItem
 
 from shared.database import Database
+from shared.runs import Runs
 from tests.contract.servers.gallery import gallery
+from tests.rows import queued
 from tests.worker.carrying import Talk
 from worker.conversation_store import ConversationStore
-from worker.current_run import current_run
+from worker.current_run import CurrentRun, carrying_out, current_run
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +78,20 @@ async def test_another_users_rows_are_not_there(database: Database) -> None:
     await Talk(database, server_of(database, nothing), user_id="bob").say("a secret")
     await Talk(database, server_of(database, look), user_id="ann").say("let me see")
     assert await database.across_users.one("SELECT 1 FROM conversations WHERE id = %(id)s", {"id": met[0]})
+
+
+async def test_what_the_claim_has_brought_answers_one_load_and_then_the_tables_are_asked(database: Database) -> None:
+    store = ConversationStore(database)
+    run = await queued(database, "hello")
+    claim = await Runs(database).claim(run.id, "w")
+    thread_id, message_id = run.conversation_id or "", run.request["message_id"]
+    await database.across_users.run("UPDATE conversations SET title = 'Renamed'", {})
+    await database.across_users.run("UPDATE messages SET id = 'msg_moved'", {})
+    with carrying_out(CurrentRun(claim.run, say=lambda _: None, rows=claim.rows)):
+        titles = [(await store.load_thread(thread_id, None)).title for _ in range(2)]
+        with pytest.raises(NotFoundError):
+            await store.load_item("thr_of_another", message_id, None)
+        assert (await store.load_item(thread_id, message_id, None)).id == message_id
+        with pytest.raises(NotFoundError):
+            await store.load_item(thread_id, message_id, None)
+    assert titles == [None, "Renamed"]

@@ -164,7 +164,7 @@ class Trial:
             yield
 
         async with place_of(self.database, self.event_log, self._queue, server_of(self.database, say)) as place:
-            await place.carry_out(await Runs(self.database).claim(run.id, "w"))
+            await place.carry_out((await Runs(self.database).claim(run.id, "w")).run)
 
     async def sweep(self) -> None:
         await Sweeper(self.database, self.event_log, self._queue, WorkerMeter()).sweep()
@@ -373,7 +373,7 @@ async def test_what_a_deleted_conversation_took_stays_counted(trial: Trial) -> N
 async def test_a_run_has_what_all_its_attempts_took_however_it_ends(trial: Trial, ends: str) -> None:
     usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
     run = await trial.admitted()
-    first = await Runs(trial.database).claim(run.id, "w")
+    first = (await Runs(trial.database).claim(run.id, "w")).run
     await Journal(trial.database, CurrentRun(first, say=lambda _: None)).record_step("1", 0, "f", {"usage": usage})
     await requeued(trial.database, first)
     if ends == "cancelled while it waits":

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.database import Database
-from shared.runs import LEASE_SECONDS, Runs
+from shared.runs import LEASE_SECONDS, Claim, Runs
 from shared.tables import Run
 from tests.house import ROOT
 from tests.rows import claimed, requeued, row_of, superseded
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 _STALL = """
 import asyncio, time
+from shared.runs import Claim
 from shared.tables import Run
 from worker import lease
 from worker.lease import Leases
@@ -36,7 +37,7 @@ async def main():
     slots = Slots(1, work, on_free=lambda: None)
     leases = Leases(None, slots)
     leases.watch()
-    slots.start(Run(id="run_1", user_id="ann", kind="respond", attempt=1), lease_until=1e12)
+    slots.start(Claim(Run(id="run_1", user_id="ann", kind="respond", attempt=1)), lease_until=1e12)
     time.sleep(60)
 
 asyncio.run(main())
@@ -55,7 +56,7 @@ async def slots() -> AsyncIterator[Slots]:
 
 def held(slots: Slots, run: Run, *, lease_until: float | None = None) -> Attempt:
     """The attempt that carries this run out here."""
-    slots.start(run, lease_until=good_until(time.monotonic()) if lease_until is None else lease_until)
+    slots.start(Claim(run), lease_until=good_until(time.monotonic()) if lease_until is None else lease_until)
     return slots.attempts[-1]
 
 

@@ -14,6 +14,7 @@ from shared.database import Database
 from shared.event_log import EventLog
 from shared.queue import Queue
 from shared.records import Delta, Event, Shorthand
+from shared.runs import Claim
 from shared.tables import Run
 from tests.numbers import number
 from tests.rows import claimed, superseded
@@ -66,7 +67,7 @@ class Waiting:
 
 def begun(place: Place, run: Run) -> Attempt:
     """The run in a slot, as a claim starts it."""
-    attempt = Attempt(run, float("inf"))
+    attempt = Attempt(Claim(run), float("inf"))
     attempt.task = asyncio.create_task(execute(place.room, attempt))
     return attempt
 

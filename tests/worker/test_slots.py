@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.runs import RunKind
+from shared.runs import Claim, RunKind
 from shared.tables import Run
 from tests.waiting import until
 from worker.current_run import CurrentRun, StoreClosed
@@ -47,7 +47,7 @@ def current_of(run: Run) -> CurrentRun:
 
 
 async def begun(work: Work, slots: Slots, run: Run | None = None) -> Attempt:
-    slots.start(run or run_of(), lease_until=0)
+    slots.start(Claim(run or run_of()), lease_until=0)
     return await work.begun.get()
 
 
@@ -111,7 +111,7 @@ async def test_an_attempt_that_fails_frees_its_slot(work: Work) -> None:
         raise ZeroDivisionError
 
     slots = Slots(1, fail, on_free=work.freed.set)
-    slots.start(run_of(), lease_until=0)
+    slots.start(Claim(run_of()), lease_until=0)
     await work.freed.wait()
     assert slots.free == 1
 

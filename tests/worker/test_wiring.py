@@ -10,7 +10,7 @@ from agents.run import AgentRunner, set_default_agent_runner
 
 from shared.database import Database
 from shared.loop_lag import LoopLag
-from shared.runs import RunKind, Runs
+from shared.runs import Claim, RunKind, Runs
 from shared.settings import Settings
 from tests.rows import claimed, queued, row_of, stored
 from tests.values import settings_of
@@ -115,7 +115,7 @@ async def test_a_worker_whose_loop_lags_takes_no_more_runs_and_one_if_it_has_non
     assert room() == 10
     lag.seconds = 0.26
     assert room() == 1
-    slots.start(await claimed(database), lease_until=0)
+    slots.start(Claim(await claimed(database)), lease_until=0)
     assert room() == 0
     lag.seconds = 0.25
     assert room() == 9

@@ -1,4 +1,7 @@
-"""How long a model may be silent: one timer for a whole answer. A time-out for each event costs more than the event."""
+"""How long one may have to wait, for a model's next word or for a reader: one timer for a whole answer.
+
+A time-out for each wait costs more than what is waited for.
+"""
 
 import asyncio
 from types import TracebackType
@@ -8,7 +11,7 @@ from typing import Self
 class Patience:
     """Entered for each wait; raises TimeoutError in one that has lasted `seconds`. `close` it at the end.
 
-    What happens between two waits is not counted: the reader of an answer may take its time.
+    What happens between two waits is not counted.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from shared.patience import Patience
 from tests.waiting import until
-from worker.patience import Patience
 
 pytestmark = pytest.mark.anyio
 
