@@ -139,8 +139,10 @@ async def _answer(room: Room, attempt: Attempt, writer: LogWriter) -> RunStatus:
 async def _begin(room: Room, current: CurrentRun, writer: LogWriter, voice: Voice) -> None:
     """Open the log and the journal; a later attempt goes on from what they hold."""
     current.journal = journal = Journal(room.database, current)
-    await writer.open()
-    if current.run.attempt > 1:
+    if current.run.attempt == 1:
+        writer.open_soon()
+    else:
+        await writer.open()
         with tracing.span("recovery"):
             await journal.load()
             voice.repeats = await recover(room.database, current, writer)

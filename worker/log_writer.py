@@ -55,6 +55,17 @@ class LogWriter:
         if self._at is None:
             self._begin_anew()
 
+    def open_soon(self) -> None:
+        """The same for a run's first attempt, which has nothing to read back and need not wait for it."""
+        self._flusher.keep(asyncio.create_task(self._open_meanwhile()))
+
+    async def _open_meanwhile(self) -> None:
+        try:
+            await self.open()
+        except StaleAttempt:
+            self._become_stale()
+        self._flusher.ring(self)
+
     def append(self, record: Record) -> None:
         """Say it: kept in order, sent soon."""
         self.fold.apply(record)
