@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.connection import Connection
 from redis.exceptions import RedisError
+
+from shared.redis_line import Line, packed
 
 logger = structlog.get_logger()
 
@@ -72,7 +73,7 @@ class Channels:
         self._redis = redis
         self._inboxes: dict[bytes, set[Inbox]] = defaultdict(set)
         self._acknowledged: dict[bytes, asyncio.Event] = {}
-        self._connection: Connection | None = None
+        self._line: Line | None = None
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Channels":
@@ -103,57 +104,57 @@ class Channels:
             if not self._inboxes[name]:
                 del self._inboxes[name]
                 self._acknowledged.pop(name, None)
-                await self._send("UNSUBSCRIBE", name)
+                self._send(b"UNSUBSCRIBE", name)
 
     async def _subscribed(self, name: bytes, patience: float) -> bool:
         acknowledged = self._acknowledged.get(name)
         if acknowledged is None:
             acknowledged = self._acknowledged[name] = asyncio.Event()
-            await self._send("SUBSCRIBE", name)
+            self._send(b"SUBSCRIBE", name)
         with suppress(asyncio.TimeoutError):
             async with asyncio.timeout(patience):
                 await acknowledged.wait()
         return acknowledged.is_set()
 
-    async def _send(self, command: str, *names: bytes) -> None:
+    def _send(self, command: bytes, *names: bytes) -> None:
         """Fire and forget: while there is no connection, the next one subscribes to everything anyway."""
-        if self._connection is not None:
+        if self._line is not None:
             with suppress(*REDIS_AWAY):
-                await self._connection.send_command(command, *names)
+                self._line.write(packed([command, *names]))
 
     async def _read_for_ever(self) -> None:
         pause = 0.05
         while True:
-            connection: Connection = self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+            line = None
             try:
-                await connection.connect()  # type: ignore[no-untyped-call]
-                self._connection = connection
+                line = self._line = await Line.connect(self._redis)
                 for name in list(self._inboxes):
-                    await connection.send_command("SUBSCRIBE", name)
+                    self._send(b"SUBSCRIBE", name)
                 pause = 0.05
-                await self._read(connection)
+                await self._read(line)
             except REDIS_AWAY as error:
                 self.lost += 1
                 logger.warning("channels lost their connection", error=type(error).__name__)
             finally:
-                self._connection = None
-                with suppress(*REDIS_AWAY):
-                    await connection.disconnect(nowait=True)
+                self._line = None
+                if line is not None:
+                    await line.close()
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    async def _read(self, connection: Connection) -> None:
+    async def _read(self, line: Line) -> None:
         asked = False
         while True:
-            reply = await connection.read_response(disable_decoding=True, timeout=SILENCE)
-            if reply is not None:
-                asked = False
-                self._deliver(reply)
-            elif asked:
+            replies: list[list[bytes]] = []
+            with suppress(asyncio.TimeoutError):
+                async with asyncio.timeout(SILENCE):
+                    replies = await line.read()
+            if not replies and asked:
                 raise ConnectionError("no answer to PING")
-            else:
-                asked = True
-                await connection.send_command("PING")
+            if asked := not replies:
+                self._send(b"PING")
+            for reply in replies:
+                self._deliver(reply)
 
     def _deliver(self, reply: list[bytes]) -> None:
         match reply:

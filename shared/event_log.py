@@ -9,17 +9,18 @@ event of an older attempt can follow one of a newer, and no sequence has a gap. 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
 
 from shared.channels import REDIS_AWAY, Channels, Inbox
 from shared.errors import StaleAttempt
 from shared.log_scripts import APPEND, BEGIN, OPEN, READ, SEAL
+from shared.patience import Patience
 from shared.records import RECORD_SEPARATOR, START, Cursor, End, Event, Record, Shorthand, decode, encode, introduced
+from shared.redis_line import Line, packed
 
 READ_ENTRIES = 500
+ANSWER_SECONDS = 5.0
 CLOSED = 2**31 - 1
 """The attempt of a log that was closed from outside: newer than any."""
 
@@ -72,6 +73,8 @@ class Batch:
 class EventLog:
     """All runs' logs. Reading and following need `channels`; raises redis' own errors where it says nothing else."""
 
+    append_script = APPEND
+
     def __init__(self, redis: Redis, channels: Channels, *, tail: float, quiet: float = 1.0) -> None:
         self._redis, self._channels = redis, channels
         self._tail_ms, self._quiet = int(tail * 1000), quiet
@@ -79,7 +82,6 @@ class EventLog:
         """Times that following had to read the log again for another reason than quiet."""
         self._begin, self._open = redis.register_script(BEGIN), redis.register_script(OPEN)
         self._seal, self._read = redis.register_script(SEAL), redis.register_script(READ)
-        self._append = redis.register_script(APPEND)
 
     @staticmethod
     def keys(run_id: str) -> list[str]:
@@ -106,30 +108,21 @@ class EventLog:
             raise StaleAttempt(run_id)
         return None if generation == -1 else Cursor(generation, sequence)
 
+    async def pen(self) -> "Pen":
+        """A line of one's own to append by. Raises what Redis raises where it does not answer."""
+        line = await Line.connect(self._redis)
+        line.write(packed([b"SCRIPT", b"LOAD", self.append_script.encode()]))
+        [sha] = await line.read()
+        return Pen(line, sha, self._tail_ms)
+
     async def append(self, appends: Sequence[Append]) -> list[Appended]:
-        """Append batches to many logs in one round trip: what came of each, in order.
-
-        Sending the same batch twice is harmless. A batch whose last record is an `End` closes its log.
-        """
-        results = await self._append_all(appends)
-        if any(isinstance(result, NoScriptError) for result in results):
-            await self._redis.script_load(APPEND)
-            results = await self._append_all(appends)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-        return [Appended(result) for result in results]
-
-    async def _append_all(self, appends: Sequence[Append]) -> list[Any]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for one in appends:
-            tail = self._tail_ms if one.records[-1][:1] == b"x" else ""
-            place = (one.attempt, one.at.generation, one.at.sequence + 1, len(one.records))
-            end = (int(one.expires_at * 1000), tail)
-            new = _flat(introduced(one.records))
-            arguments: list[Any] = [*place, RECORD_SEPARATOR.join(one.records), *end, *new]
-            pipeline.evalsha(self._append.sha, 3, *self.keys(one.run_id), *arguments)
-        return await pipeline.execute(raise_on_error=False)
+        """Append batches to many logs, by a pen for this once: what came of each, in order."""
+        pen = await self.pen()
+        try:
+            pen.write(appends)
+            return await pen.results()
+        finally:
+            await pen.close()
 
     async def seal(self, run_id: str, records: Sequence[Event | End]) -> bool:
         """End the log from outside, whoever writes it: no attempt may append afterwards."""
@@ -215,6 +208,45 @@ class EventLog:
             if missed:
                 self.rereads += 1
                 return
+
+
+class Pen:
+    """Appends to many logs in one round trip: `write`, then `results`, in turns.
+
+    Sending the same batch twice is harmless. A batch whose last record is an `End` closes its log.
+    """
+
+    def __init__(self, line: Line, script: bytes, tail_ms: int) -> None:
+        self._line, self._script, self._tail_ms = line, script, tail_ms
+        self._patience = Patience(ANSWER_SECONDS)
+        self._asked = 0
+
+    def write(self, appends: Sequence[Append]) -> None:
+        """Send them: they are on their way when this returns."""
+        self._asked += len(appends)
+        self._line.write(b"".join(map(self._command, appends)))
+
+    async def results(self) -> list[Appended]:
+        """What came of all that was written, in order. Raises redis' ConnectionError, and TimeoutError for silence."""
+        results: list[Appended] = []
+        with self._patience:
+            while len(results) < self._asked:
+                results += map(Appended, await self._line.read())
+        self._asked = 0
+        return results
+
+    async def close(self) -> None:
+        """Write no more."""
+        self._patience.close()
+        await self._line.close()
+
+    def _command(self, one: Append) -> bytes:
+        keys = [key.encode() for key in EventLog.keys(one.run_id)]
+        place = (one.attempt, one.at.generation, one.at.sequence + 1, len(one.records))
+        tail = self._tail_ms if one.records[-1][:1] == b"x" else b""
+        end = (int(one.expires_at * 1000), tail)
+        new = _flat(introduced(one.records))
+        return packed([b"EVALSHA", self._script, 3, *keys, *place, RECORD_SEPARATOR.join(one.records), *end, *new])
 
 
 def ended(batch: Batch) -> bool:

@@ -15,7 +15,7 @@ import structlog
 
 from shared.channels import REDIS_AWAY
 from shared.errors import StaleAttempt
-from shared.event_log import Append, Appended, EventLog
+from shared.event_log import Append, Appended, EventLog, Pen
 from shared.fold import Fold
 from shared.records import Cursor, End, Record, Shorthand
 from shared.runs import Runs
@@ -184,7 +184,12 @@ class Flusher:
     def __init__(self, log: EventLog, runs: Runs, *, tail: float, meter: WorkerMeter) -> None:
         self.log, self.runs, self.tail, self.meter = log, runs, tail, meter
         self._dirty: dict[LogWriter, None] = {}
-        self._news = asyncio.Event()
+        self._due = False
+        self._news, self._written = asyncio.Event(), asyncio.Event()
+        self._pen: Pen | None = None
+        self._on_its_way: list[tuple[LogWriter, Append]] = []
+        self._answered = False
+        """Redis has answered on this line: one that breaks is made anew at once, and no other."""
         self._sender: asyncio.Task[None] | None = None
         self._kept: set[asyncio.Task[None]] = set()
 
@@ -193,36 +198,70 @@ class Flusher:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in (self._sender, *self._kept):
-            if task is not None:
-                task.cancel()
+        for task in self._kept:
+            task.cancel()
+        # More than once: redis-py swallows a cancellation that comes while it connects.
+        while self._sender is not None and not self._sender.done():
+            self._sender.cancel()
+            await asyncio.wait([self._sender], timeout=0.1)
 
     def ring(self, writer: LogWriter) -> None:
         """This writer has something to send."""
         self._dirty[writer] = None
-        self._news.set()
+        if not self._due:
+            # Not this moment: what other runs say before the loop turns goes with it.
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._write)
 
     def keep(self, task: asyncio.Task[None]) -> None:
         """Hold a writer's task until it is done, or the worker stops."""
         self._kept.add(task)
         task.add_done_callback(self._kept.discard)
 
+    def _write(self) -> None:
+        self._due = False
+        self._news.set()
+        if self._pen is None or self._on_its_way:
+            return
+        writers, self._dirty = list(self._dirty), {}
+        self._on_its_way = [(writer, batch) for writer in writers if (batch := writer.batch())]
+        if self._on_its_way:
+            self._written.set()
+            with suppress(*REDIS_AWAY):
+                self._pen.write([batch for _, batch in self._on_its_way])
+
     async def _send_for_ever(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
-            writers, self._dirty = list(self._dirty), {}
-            batches = [(writer, batch) for writer in writers if (batch := writer.batch())]
-            if not batches:
-                continue
+            if not self._dirty:
+                self._news.clear()
+                await self._news.wait()
+            self._answered = False
             try:
-                results = await self.log.append([batch for _, batch in batches])
+                await self._send()
             except REDIS_AWAY as error:
                 self.meter.away(error)
-                logger.warning("log cannot be written", runs=len(batches), error=type(error).__name__)
-                for writer, _ in batches:
-                    self.ring(writer)
+                logger.warning("log cannot be written", runs=len(self._on_its_way), error=type(error).__name__)
+            # What came of these is not known. They are sent again as they were, which is harmless.
+            self._dirty.update((writer, None) for writer, _ in self._on_its_way)
+            self._on_its_way = []
+            if not self._answered:
                 await asyncio.sleep(PAUSE)
-                continue
-            for (writer, _), result in zip(batches, results, strict=True):
-                writer.take_result(result)
+
+    async def _send(self) -> None:
+        """Write what there is to write, and what comes up while that is on its way, until the line ends."""
+        pen = self._pen = await self.log.pen()
+        try:
+            self._write()
+            while True:
+                await self._written.wait()
+                self._written.clear()
+                results = await pen.results()
+                self._answered = True
+                sent, self._on_its_way = self._on_its_way, []
+                for (writer, _), result in zip(sent, results, strict=True):
+                    writer.take_result(result)
+                self._write()
+        finally:
+            self._pen = None
+            self._written.clear()
+            await pen.close()

@@ -7,7 +7,6 @@ shows as done is stored a moment later.
 
 import argparse
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shared.channels import Channels
-from shared.event_log import Append, Appended, EventLog
+from shared.event_log import EventLog
 from shared.log_scripts import APPEND
 from shared.logging import configure
 from shared.settings import Settings
@@ -42,11 +41,7 @@ class UnfencedLog(EventLog):
             assert check in script
             script = script.replace(check, "")
         script = script.replace("publish(KEYS[3], ARGV[2], first", "publish(KEYS[3], ARGV[2], sequence + 1")
-        self._append = redis.register_script(script)
-
-    async def append(self, appends: Sequence[Append]) -> list[Appended]:
-        await self._redis.script_load(self._append.script)
-        return await super().append(appends)
+        self.append_script = script
 
 
 class CarelessLeases(Leases):

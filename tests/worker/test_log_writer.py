@@ -11,7 +11,7 @@ from local.redis import Redis as RedisServer
 from shared.channels import Channels
 from shared.database import Database
 from shared.errors import StaleAttempt
-from shared.event_log import Append, Appended, EventLog
+from shared.event_log import Append, EventLog, Pen
 from shared.fold import Fold, item_event, removed_event
 from shared.records import Delta, End, Event, Record
 from shared.redis import connect
@@ -29,14 +29,23 @@ PATIENCE = 30.0
 PRELUDE: list[Record] = [item_event("thread.item.done", {"id": "msg_user", "type": "user_message", "content": []})]
 
 
-class Counting(EventLog):
+class CountingPen(Pen):
     """Counts its round trips."""
 
     trips = 0
 
-    async def append(self, appends: Sequence[Append]) -> list[Appended]:
+    def write(self, appends: Sequence[Append]) -> None:
         self.trips += 1
-        return await super().append(appends)
+        super().write(appends)
+
+
+class Counting(EventLog):
+    """Its pens count."""
+
+    async def pen(self) -> CountingPen:
+        pen = await super().pen()
+        self.made = CountingPen(pen._line, pen._script, pen._tail_ms)
+        return self.made
 
 
 @pytest.fixture
@@ -104,7 +113,7 @@ async def test_what_many_runs_say_meanwhile_goes_in_one_round_trip(
         for writer in writers:
             assert await writer.settled(PATIENCE)
             assert len(await said(log, writer.run)) == 22
-    assert log.trips == 1
+    assert log.made.trips == 1
 
 
 async def test_a_wiped_log_is_begun_anew_with_what_was_shown_and_goes_on(
