@@ -27,13 +27,17 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(house: CurrentHouse) -> Response:
-    """200 when Postgres and Redis answer and a worker has been seen in the last ten seconds; else 503, saying which."""
-    postgres, redis, worker = await asyncio.gather(
+    """200 when Postgres and Redis answer and a worker has been seen in the last ten seconds; else 503, saying which.
+
+    Redis is the queue's and the one of the logs, where these are two.
+    """
+    postgres, queue, logs, worker = await asyncio.gather(
         _holds(house.database.across_users.one("SELECT 1 AS one", {})),
         _holds(house.queue.ping()),
+        _holds(house.relay.log.ping()),
         _holds(house.queue.worker_seen()),
     )
-    checks = {"postgres": postgres, "redis": redis, "worker": worker}
+    checks = {"postgres": postgres, "redis": queue and logs, "worker": worker}
     return JSONResponse(checks, status_code=200 if all(checks.values()) else 503)
 
 

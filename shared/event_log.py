@@ -88,6 +88,10 @@ class EventLog:
         """The log's head, its stream, and the run's channel; the braces keep them on one Redis Cluster node."""
         return [f"run:{{{run_id}}}:head", f"run:{{{run_id}}}:events", f"run:{{{run_id}}}:live"]
 
+    async def ping(self) -> bool:
+        """Whether the logs' Redis answers. Raises what it raises."""
+        return bool(await self._redis.ping())
+
     async def begin(
         self, run_id: str, *, attempt: int, generation: int, expires_at: float, records: Sequence[Record]
     ) -> bool:
