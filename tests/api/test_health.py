@@ -44,3 +44,12 @@ def drop(servers: Servers, url: str) -> None:
     name = url.partition("?")[0].rpartition("/")[2]
     with psycopg.connect(servers.postgres.url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def test_the_redis_of_the_logs_is_asked_where_it_is_another(
+    api_settings: Callable[..., Settings], redis: Redis
+) -> None:
+    await redis.zadd(SEEN, {"w1": time.time()})
+    async with api_of(api_settings(events_redis_url="unix:///nowhere/redis.sock")) as api, api.client(None) as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"postgres": True, "redis": False, "worker": True})

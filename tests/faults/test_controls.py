@@ -63,7 +63,7 @@ class HastyChannels(Channels):
 
     async def _subscribed(self, name: bytes, patience: float) -> bool:
         self._acknowledged.setdefault(name, asyncio.Event())
-        await self._send("SUBSCRIBE", name)
+        self._send(b"SUBSCRIBE", name)
         return True
 
 
