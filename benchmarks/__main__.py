@@ -11,7 +11,7 @@ import uvloop
 from benchmarks.contenders import lined_up
 from benchmarks.goals import rows
 from benchmarks.plans import full, quick
-from benchmarks.report import as_json, as_markdown, as_text
+from benchmarks.report import as_json, as_markdown, as_text, onto
 from benchmarks.rounds import measured
 
 
@@ -24,6 +24,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="scenarios whose names begin so")
     parser.add_argument("--rounds", type=int, metavar="N", help="at most so many of each scenario")
     parser.add_argument("--minutes", type=float, default=60.0, metavar="M", help="begin nothing more after so many")
+    parser.add_argument(
+        "--onto", type=Path, metavar="FILE", help="an earlier --json: scenarios of this run replace its own"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     parser.add_argument("--report", type=Path, metavar="DIRECTORY", help="write benchmarks.md and its plots there")
     asked = parser.parse_args()
@@ -35,6 +38,8 @@ def main() -> int:
     names = dict.fromkeys(name for scenario in scenarios for name in scenario.contenders)
     with lined_up(*names) as contenders:
         results = uvloop.run(measured(scenarios, contenders, seconds=60 * asked.minutes))
+    if asked.onto:
+        results = onto(json.loads(asked.onto.read_text()), results)
     table = rows(results)
     print(as_text(table, results))
     if asked.json:

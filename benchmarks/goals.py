@@ -96,10 +96,13 @@ def _alone(results: Results) -> list[Row]:
         *,
         contender: str = "ours",
         scale: float = 1.0,
+        said: tuple[float, str] = (1e3, "ms"),
     ) -> Row:
         values = results.of(scenario, contender, figure)
         floor = results.of(scenario, contender, of) if of else [1.0 / scale] * len(values)
-        beside = f"{_middle(values, 1e3)} and {_middle(floor, 1e3)} ms" if of and values and floor else ""
+        beside = (
+            f"{_middle(values, said[0])} and {_middle(floor, said[0])} {said[1]}" if of and values and floor else ""
+        )
         return Row(number, what, bound, goal, unit, list(starmap(_over, zip(values, floor, strict=True))), beside)
 
     return [
@@ -113,9 +116,12 @@ def _alone(results: Results) -> list[Row]:
         within(11, "of 1,000 reconnects in 0.2 s, wrong", "at most", 0.0, "readers", "storm", "wrong"),
         Row(12, "an idle stream in the API", "at most", 0.12, "× A", _idle(results, ["api"])),
         Row(12, "an idle stream in the whole system", "at most", 1.0, "× A", _idle(results, None)),
-        within(13, "Redis for a delta, in flight", "at most", 0.1, "× its frame", "redis", "kept", "frames"),
-        within(13, "Redis for a delta, finished", "at most", 0.03, "× its frame", "redis", "finished", "frames"),
-        within(13, "Redis after the tail", "at most", 0.0, "bytes", "redis", "after the tail"),
+        within(13, "Redis for a delta, in flight", "at most", 0.1, "× its frame", "redis", "kept", "frames",
+               contender="ours, brief", said=(1, "bytes")),
+        within(13, "Redis for a delta, finished", "at most", 0.03, "× its frame", "redis", "finished", "frames",
+               contender="ours, brief", said=(1, "bytes")),
+        within(13, "Redis after the tail", "at most", 0.0, "bytes", "redis", "after the tail",
+               contender="ours, brief"),
         within(14, "admissions a second, one API", "at least", 300.0, "a second", "admissions", "per second",
                contender="ours, unstaffed"),
         Row(15, "first delta after 10,000 messages", "at most", 1.2, "× an empty conversation", _history(results)),

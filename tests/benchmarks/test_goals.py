@@ -1,10 +1,12 @@
 """The table says what was measured: ratios of the same rounds, and nothing where nothing was."""
 
+import json
+
 import pytest
 
 from benchmarks.goals import Row, rows
 from benchmarks.plans import full, quick
-from benchmarks.report import as_json, as_text
+from benchmarks.report import as_json, as_text, onto
 from benchmarks.rounds import Results
 
 
@@ -41,6 +43,18 @@ def test_the_table_is_text_and_json_and_tells_what_is_void() -> None:
     results.void.append("paced 100, A: the client took 80% of a core")
     assert "void: paced 100" in as_text(rows(results), results)
     assert as_json(rows(results), results)["void"] == results.void
+
+
+def test_what_is_measured_again_takes_the_place_of_what_was_and_leaves_the_rest() -> None:
+    before, again = measured(), Results()
+    before.figures["full speed 100"]["ours"] = [{"cpu": 1.0}]
+    before.void += ["full speed 10, ours: short", "full speed 100, A: short", "full speed 10: not begun"]
+    again.figures["full speed 10"]["ours"] = [{"cpu": 2.0}]
+    both = onto(json.loads(json.dumps(as_json(rows(before), before))), again)
+    assert both.of("full speed 100", "ours", "cpu") == [1.0]
+    assert both.of("full speed 10", "ours", "cpu") == [2.0]
+    assert both.of("one by one", "A again", "p50") == []
+    assert both.void == ["full speed 100, A: short"]
 
 
 def test_every_scenario_of_the_table_is_part_of_the_whole_measurement() -> None:
