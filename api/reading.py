@@ -15,6 +15,8 @@ from shared.simple import frame
 
 _ADDED, _DONE, _REMOVED = (f'{{"type":"thread.item.{kind}"'.encode() for kind in ("added", "done", "removed"))
 
+_ERROR = b'{"type":"error"'
+
 
 class Dialect(StrEnum):
     """How events are framed for a client."""
@@ -30,6 +32,7 @@ class Reading:
         self.dialect, self._generation = dialect, after.generation
         self._fresh = after.generation == 0
         self._open: set[str] = set()
+        self._failed = False
         self._shorthand = Shorthand()
         self._templates: dict[bytes, bytes] = {}
         """The SSE frame of a delta by how its record begins: its sequence and its text are left to fill in."""
@@ -57,13 +60,18 @@ class Reading:
         """What a batch says of records to come, also one that has none: who begins at the tip of the log needs it."""
         self._shorthand.learn(batch.introductions)
 
-    def stored(self, items: list[Item]) -> bytes:
-        """An ended run's stored items, told as done, and the end of whatever else is open: the log is gone."""
+    def stored(self, items: list[Item], error: Event | None = None) -> bytes:
+        """An ended run's stored items, told as done, and the end of whatever else is open: the log is gone.
+
+        A run that failed says so by `error`, unless this reader has been told of one.
+        """
         parts = self._taken_back(self._open - {str(item["id"]) for item in items})
         for item in items:
             told = not self._fresh and item["id"] not in self._open
             text = () if told else told_text(item, again=item["id"] in self._open)
             parts += self._frames(Event(item_event("thread.item.done", item).chatkit, text))
+        if error is not None and not self._failed:
+            parts += self._frames(error)
         return b"".join(b"data: %s\n\n" % part for part in parts)
 
     def _new_life(self, batch: Batch) -> list[bytes]:
@@ -98,10 +106,12 @@ class Reading:
         return b"id: %d.%%d\ndata: %b%%b%b\n\n" % (self._generation, head, tail)
 
     def _note(self, event: bytes) -> None:
-        """Keep what is open up to date. Only these three kinds are looked into: the rest is passed on unread."""
+        """Keep what is open up to date. Only these kinds are looked at: the rest is passed on unread."""
         if event.startswith(_ADDED):
             self._open.add(json.loads(event)["item"]["id"])
         elif event.startswith(_DONE):
             self._open.discard(json.loads(event)["item"]["id"])
+        elif event.startswith(_ERROR):
+            self._failed = True
         elif event.startswith(_REMOVED):
             self._open.discard(json.loads(event)["item_id"])

@@ -13,9 +13,10 @@ from api.reading import Dialect, Reading
 from api.watch import Watch
 from shared import messages
 from shared.database import AWAY, Database
+from shared.ending import error_event
 from shared.event_log import EventLog, end_status, ended
 from shared.records import Cursor
-from shared.runs import Standing
+from shared.runs import RunStatus, Standing
 from shared.simple import frame
 from shared.tables import Run
 
@@ -70,12 +71,13 @@ class Relay:
             return None
 
     async def _from_record(self, run: Run, standing: Standing, reading: Reading) -> bytes:
-        """What the run has stored, as done events without ids, and its end: the log is gone."""
+        """What the run has stored, as done events without ids, what it failed of, and its end: the log is gone."""
         rows = []
         if run.conversation_id is not None:
             async with self.database.of(run.user_id).connection() as connection:
                 rows = await messages.of_run(connection, run.user_id, run.conversation_id, run.id)
-        stored = reading.stored([messages.visible(row["item"]) for row in rows])
+        error = error_event(standing.error) if standing.status is RunStatus.FAILED else None
+        stored = reading.stored([messages.visible(row["item"]) for row in rows], error)
         return stored + ending(run, standing.status, reading.dialect)
 
 

@@ -68,6 +68,8 @@ class Standing:
     queue_position: int | None
     waiting_seconds: float
     unowned_seconds: float
+    error: str | None = None
+    """The code of a failed run's error."""
 
 
 _INSERT = """
@@ -157,7 +159,7 @@ WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running' RETURNING gen
 """
 
 _STANDINGS = """
-SELECT r.id, r.status, r.attempt,
+SELECT r.id, r.status, r.attempt, r.error->>'code' AS error,
     CASE WHEN r.status = 'queued' THEN (SELECT count(*) FROM runs q WHERE q.status = 'queued' AND q.id < r.id) + 1 END
         AS queue_position,
     extract(epoch FROM clock_timestamp() - r.created_at)::float AS waiting_seconds,
@@ -309,4 +311,5 @@ def _standing(row: Row) -> Standing:
         row["queue_position"],
         row["waiting_seconds"],
         max(row["unowned_seconds"] or 0.0, 0.0),
+        row["error"],
     )

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from api.reading import Dialect
 from api.relay import Relay, ending, waiting_frame
 from api.watch import Watch
+from shared.bounds import Bound
 from shared.channels import Channels
 from shared.database import Database
 from shared.event_log import Append, EventLog
@@ -18,7 +19,9 @@ from shared.fold import item_event
 from shared.records import START, Cursor, Delta, End, Event, Record, Shorthand, encode
 from shared.runs import Runs, RunStatus
 from shared.tables import Run
+from shared.wire import to_wire
 from tests.rows import answer, claimed, queued, save
+from worker.execute import FAILED
 
 pytestmark = pytest.mark.anyio
 
@@ -143,6 +146,34 @@ async def test_an_ended_run_whose_log_was_never_closed_is_ended_all_the_same(
     frames = await whole(relay, run)
     assert frames[-1] == ": end failed"
     assert '{"type":"thread.item.removed","item_id":"msg_1"}' in "".join(frames)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("deadline", {"code": "custom", "message": Bound.DEADLINE.sentence, "allow_retry": True}),
+        ("stream.error", {"code": "stream.error", "allow_retry": True}),
+    ],
+)
+async def test_a_failed_run_whose_log_has_gone_says_what_it_failed_of(
+    relay: Relay, database: Database, runs: Runs, code: str, said: dict[str, object]
+) -> None:
+    run = await claimed(database)
+    await runs.finish(run, RunStatus.FAILED, error={"code": code})
+    *_, error, end = await whole(relay, run)
+    assert json.loads(error.removeprefix("data: ")) == {"type": "error", **said}
+    assert end == ": end failed"
+
+
+async def test_a_reader_that_has_been_told_of_the_error_is_not_told_again(
+    relay: Relay, log: EventLog, database: Database, runs: Runs
+) -> None:
+    run = await claimed(database)
+    await logged(log, run, Event(to_wire(FAILED)))
+    await runs.finish(run, RunStatus.FAILED, error={"code": "stream.error"})
+    frames = await whole(relay, run)
+    assert sum('"type":"error"' in frame for frame in frames) == 1
+    assert frames[-1] == ": end failed"
 
 
 async def test_a_run_that_was_deleted_ends_its_streams(relay: Relay, database: Database) -> None:
