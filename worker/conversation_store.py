@@ -12,14 +12,12 @@ from typing import Any
 import structlog
 from chatkit.store import NotFoundError, Store, StoreItemType
 from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
-from psycopg import Error as PostgresError
-from psycopg_pool import PoolTimeout
 from pydantic import TypeAdapter, ValidationError
 
 from shared import attachments, messages
 from shared.conversations import Conversations, save_fields
 from shared.database import Connection, Database, Row
-from shared.errors import NotFound, StaleAttempt
+from shared.errors import NotFound
 from shared.ids import new_id
 from shared.wire import to_stored
 from worker.current_run import CurrentRun, StoreClosed, current_run
@@ -148,17 +146,15 @@ class ConversationStore(Store[Any]):
 
 @contextmanager
 def _ours(*, write: bool = False) -> Iterator[CurrentRun]:
-    """The current run; a failure of ours in the body is kept there, because the SDK's loop would swallow it."""
+    """The current run; a failure of ours in the body is kept there."""
     current = current_run()
     if write and not current.open:
         raise StoreClosed(current.run.id)
     try:
-        yield current
+        with current.failures_kept():
+            yield current
     except NotFound:
         raise NotFoundError from None
-    except (PostgresError, PoolTimeout, StaleAttempt) as error:
-        current.failure = current.failure or error
-        raise
 
 
 def _as_shown(current: CurrentRun, item: ThreadItem) -> bytes:

@@ -13,10 +13,12 @@ from typing import Any, Protocol
 from agents import AgentsException
 from chatkit.errors import CustomStreamError
 from chatkit.types import ThreadMetadata
+from psycopg import Error as PostgresError
+from psycopg_pool import PoolTimeout
 
 from shared.bounds import Bound
 from shared.database import Row
-from shared.errors import RunError
+from shared.errors import RunError, StaleAttempt
 from shared.messages import Writer
 from shared.records import Record
 from shared.tables import Run
@@ -91,6 +93,15 @@ class CurrentRun:
         """The user has asked for a Stop, and this attempt is the first here to know."""
         if self.on_stop_asked is not None:
             self.on_stop_asked()
+
+    @contextmanager
+    def failures_kept(self) -> Iterator[None]:
+        """A failure of ours in the body is noted: the SDK's loop makes an error of the answer's of every exception."""
+        try:
+            yield
+        except (PostgresError, PoolTimeout, StaleAttempt) as error:
+            self.failure = self.failure or error
+            raise
 
     @contextmanager
     def bounds_in_words(self) -> Iterator[None]:

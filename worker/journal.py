@@ -7,14 +7,10 @@ tool call's place in that response.
 """
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import Error as PostgresError
 from psycopg.types.json import Json
-from psycopg_pool import PoolTimeout
 
 from shared.daily_tokens import COUNT
 from shared.database import Connection, Database, Row
@@ -140,7 +136,7 @@ class Journal:
     async def begin(self, place: Place, name: str) -> bool:
         """Commit that the tool is about to run; False if a Stop was asked for. Raises StaleAttempt."""
         parameters = {"path": place.path, "n": place.n, "index": place.index, "name": name, "key": place.key}
-        with self._kept():
+        with self._current.failures_kept():
             row = await self._own.one(_BEGIN, {**self._fence(), **parameters})
             if row is None or not row["held"]:
                 raise StaleAttempt(place.run_id)
@@ -154,22 +150,14 @@ class Journal:
         """The same inside the caller's transaction."""
         parameters = {**self._fence(), "path": place.path, "n": place.n, "index": place.index}
         changed = await connection.execute(_FINISH, {**parameters, "outcome": Json(clean(outcome))})
-        with self._kept():
+        with self._current.failures_kept():
             if changed.rowcount == 0:
                 raise StaleAttempt(place.run_id)
 
     async def _write(self, query: str, **parameters: Any) -> None:
-        with self._kept():
+        with self._current.failures_kept():
             if await self._own.run(query, {**self._fence(), **parameters}) == 0:
                 raise StaleAttempt(self._current.run.id)
 
     def _fence(self) -> dict[str, Any]:
         return {"run_id": self._current.run.id, "attempt": self._current.run.attempt}
-
-    @contextmanager
-    def _kept(self) -> Iterator[None]:
-        try:
-            yield
-        except (PostgresError, PoolTimeout, StaleAttempt) as error:
-            self._current.failure = self._current.failure or error
-            raise

@@ -51,9 +51,10 @@ class Turns:
         run = current_run().run
         scope = {"conversation_id": run.conversation_id, "user_id": run.user_id, "run_id": run.id}
         own = self._database.of(run.user_id)
-        rows = await own.all(_MESSAGES, {**scope, "limit": MAX_MESSAGES})
-        run_ids = list({row["run_id"] for row in rows if row["run_id"]})
-        found = await own.all(_TURNS, {**scope, "run_ids": run_ids}) if run_ids else []
+        with current_run().failures_kept():
+            rows = await own.all(_MESSAGES, {**scope, "limit": MAX_MESSAGES})
+            run_ids = list({row["run_id"] for row in rows if row["run_id"]})
+            found = await own.all(_TURNS, {**scope, "run_ids": run_ids}) if run_ids else []
         kept = {row["run_id"]: row["items"] for row in found}
         turns: list[list[Any]] = []
         left = self._characters
@@ -69,18 +70,16 @@ class Turns:
         """Keep this run's items: its input and everything the agent made of it. Raises StaleAttempt."""
         current = current_run()
         writer = current.writer
-        saved = await self._database.of(writer.user_id).run(
-            _SAVE,
-            {
-                "run_id": writer.run_id,
-                "attempt": writer.attempt,
-                "user_id": writer.user_id,
-                "conversation_id": current.run.conversation_id,
-                "items": Json(list(items)),
-            },
-        )
-        if not saved:
-            raise StaleAttempt(writer.run_id)
+        parameters = {
+            "run_id": writer.run_id,
+            "attempt": writer.attempt,
+            "user_id": writer.user_id,
+            "conversation_id": current.run.conversation_id,
+            "items": Json(list(items)),
+        }
+        with current.failures_kept():
+            if not await self._database.of(writer.user_id).run(_SAVE, parameters):
+                raise StaleAttempt(writer.run_id)
 
 
 async def _rebuilt(rows: list[Row]) -> list[TResponseInputItem]:

@@ -8,10 +8,13 @@ from agents import Model
 from chatkit.types import ThreadRetryAfterItemParams
 
 from api.continuation import retry
-from shared.database import Database
+from shared.database import AWAY, Database
 from shared.settings import Settings
 from tests.model_endpoint import Call, Endpoint, Text
+from tests.rows import claimed
 from tests.worker.carrying import Talking
+from worker.current_run import CurrentRun, carrying_out
+from worker.turns import Turns
 
 pytestmark = pytest.mark.anyio
 
@@ -145,3 +148,15 @@ async def test_a_turn_without_items_is_rebuilt_from_its_messages(
     assert "one" in asked
     assert "hologram" not in asked
     assert await database.across_users.one("SELECT id FROM messages WHERE id = 'x'", {})
+
+
+async def test_a_failure_of_postgres_is_ours_and_gives_the_run_back(database: Database, database_url: str) -> None:
+    run = await claimed(database)
+    async with Database(database_url) as closed:
+        pass
+    turns = Turns(closed, budget=1000)
+    for ask in (turns.history, lambda: turns.save([])):
+        current = CurrentRun(run, say=lambda _: None)
+        with carrying_out(current), pytest.raises(AWAY):
+            await ask()
+        assert isinstance(current.failure, AWAY)
