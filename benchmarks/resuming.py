@@ -19,8 +19,8 @@ from benchmarks.contenders import Contender
 from benchmarks.cpu import Meter, memory_of
 from benchmarks.model import order
 from benchmarks.scenarios import Figures, Void, Work, complete
+from shared import log_scripts
 from shared.database import Database
-from shared.event_log import EventLog
 from shared.queue import Queue
 from shared.queue import connect as connect_queue
 from shared.redis import connect
@@ -40,7 +40,7 @@ async def replay(contender: Contender) -> Figures:
             logged.append(await _seconds(contender.port, again))
             bare.append(await _seconds(floor, again))
     async with _redis(contender) as redis:
-        await redis.delete(*EventLog.keys(run_id)[:2])
+        await redis.delete(*log_scripts.keys(run_id)[:2])
     stored = [await _seconds(contender.port, again) for _ in range(15)]
     return {"from redis": median(logged), "one get": median(bare), "from postgres": median(stored)}
 
@@ -81,7 +81,7 @@ async def redis_bytes(contender: Contender) -> Figures:
         stream.ask(request("POST", "/chatkit", "user-0", said(order(2000, per_second=1000))))
         await stream.begun
         run_id = received(stream).headers["x-run-id"]
-        keys, kept = EventLog.keys(run_id)[:2], 0.0
+        keys, kept = log_scripts.keys(run_id)[:2], 0.0
         while not stream.ended.done():
             said_so_far = int(await cast(Any, redis.hget(keys[0], "sequence")) or 1)
             if said_so_far > 1000:
@@ -104,7 +104,7 @@ def _is_gone(contender: Contender, run_id: str) -> bool:
     assert contender.redis is not None
     client = SyncRedis.from_url(contender.redis.url)
     try:
-        return not client.exists(*EventLog.keys(run_id)[:2])
+        return not client.exists(*log_scripts.keys(run_id)[:2])
     finally:
         client.close()
 

@@ -8,42 +8,19 @@ event of an older attempt can follow one of a newer, and no sequence has a gap. 
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from redis.asyncio import Redis
 
 from shared.channels import REDIS_AWAY, Channels, Inbox
 from shared.errors import StaleAttempt
-from shared.log_scripts import APPEND, BEGIN, OPEN, READ, SEAL
-from shared.patience import Patience
-from shared.records import RECORD_SEPARATOR, START, Cursor, End, Event, Record, Shorthand, decode, encode, introduced
+from shared.log_scripts import APPEND, BEGIN, OPEN, READ, SEAL, keys
+from shared.pen import Pen
+from shared.records import RECORD_SEPARATOR, START, Cursor, End, Event, Record, Shorthand, decode, encode, flat
 from shared.redis_line import Line, packed
 
 READ_ENTRIES = 500
-ANSWER_SECONDS = 5.0
 CLOSED = 2**31 - 1
 """The attempt of a log that was closed from outside: newer than any."""
-
-
-class Appended(IntEnum):
-    """What came of an append."""
-
-    DONE = 1
-    LOST = 0
-    """The log stands elsewhere: Redis lost some or all of it."""
-    STALE = -1
-    """A newer attempt writes this log, or it was closed from outside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Encoded records to go after `at`. `expires_at`, in Unix seconds, is for a log that is never closed."""
-
-    run_id: str
-    attempt: int
-    at: Cursor
-    records: Sequence[bytes]
-    expires_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +60,6 @@ class EventLog:
         self._begin, self._open = redis.register_script(BEGIN), redis.register_script(OPEN)
         self._seal, self._read = redis.register_script(SEAL), redis.register_script(READ)
 
-    @staticmethod
-    def keys(run_id: str) -> list[str]:
-        """The log's head, its stream, and the run's channel; the braces keep them on one Redis Cluster node."""
-        return [f"run:{{{run_id}}}:head", f"run:{{{run_id}}}:events", f"run:{{{run_id}}}:live"]
-
     async def ping(self) -> bool:
         """Whether the logs' Redis answers. Raises what it raises."""
         return bool(await self._redis.ping())
@@ -102,31 +74,22 @@ class EventLog:
         shorthand = Shorthand()
         joined = RECORD_SEPARATOR.join(map(shorthand.encode, records))
         head = (attempt, generation, int(expires_at * 1000), len(records))
-        arguments: list[bytes | int] = [*head, joined, *_flat(shorthand.introductions)]
-        return bool(await self._begin(keys=self.keys(run_id), args=arguments))
+        arguments: list[bytes | int] = [*head, joined, *flat(shorthand.introductions)]
+        return bool(await self._begin(keys=keys(run_id), args=arguments))
 
     async def open(self, run_id: str, attempt: int) -> Cursor | None:
         """Claim the log for this attempt; where it stands, or None if Redis has none. Raises StaleAttempt."""
-        generation, sequence = await self._open(keys=self.keys(run_id)[:1], args=[attempt])
+        generation, sequence = await self._open(keys=keys(run_id)[:1], args=[attempt])
         if generation == -2:
             raise StaleAttempt(run_id)
         return None if generation == -1 else Cursor(generation, sequence)
 
-    async def pen(self) -> "Pen":
+    async def pen(self) -> Pen:
         """A line of one's own to append by. Raises what Redis raises where it does not answer."""
         line = await Line.connect(self._redis)
         line.write(packed([b"SCRIPT", b"LOAD", self.append_script.encode()]))
         [sha] = await line.read()
         return Pen(line, sha, self._tail_ms)
-
-    async def append(self, appends: Sequence[Append]) -> list[Appended]:
-        """Append batches to many logs, by a pen for this once: what came of each, in order."""
-        pen = await self.pen()
-        try:
-            pen.write(appends)
-            return await pen.results()
-        finally:
-            await pen.close()
 
     async def seal(self, run_id: str, records: Sequence[Event | End]) -> bool:
         """End the log from outside, whoever writes it: no attempt may append afterwards."""
@@ -136,12 +99,12 @@ class EventLog:
             len(records),
             RECORD_SEPARATOR.join(map(encode, records)),
         ]
-        return bool(await self._seal(keys=self.keys(run_id), args=arguments))
+        return bool(await self._seal(keys=keys(run_id), args=arguments))
 
     async def read(self, run_id: str, after: Cursor = START) -> Batch:
         """What is in the log after the cursor, up to 500 appends; all of it if the cursor is of another life."""
         arguments = [after.generation, after.sequence, READ_ENTRIES]
-        found = await self._read(keys=self.keys(run_id)[:2], args=arguments)
+        found = await self._read(keys=keys(run_id)[:2], args=arguments)
         if not found:
             return Batch(found=False)
         names, start, *entries = found
@@ -173,7 +136,7 @@ class EventLog:
         Live messages are taken in order; at a gap, an overflow, a renewed connection or a quiet second the log
         itself is read again. Redis being away looks like quiet, with `found` False.
         """
-        async with self._channels.listen(self.keys(run_id)[2]) as inbox:
+        async with self._channels.listen(keys(run_id)[2]) as inbox:
             cursor = after
             while True:
                 batch = await self._catch_up(run_id, cursor)
@@ -214,45 +177,6 @@ class EventLog:
                 return
 
 
-class Pen:
-    """Appends to many logs in one round trip: `write`, then `results`, in turns.
-
-    Sending the same batch twice is harmless. A batch whose last record is an `End` closes its log.
-    """
-
-    def __init__(self, line: Line, script: bytes, tail_ms: int) -> None:
-        self._line, self._script, self._tail_ms = line, script, tail_ms
-        self._patience = Patience(ANSWER_SECONDS)
-        self._asked = 0
-
-    def write(self, appends: Sequence[Append]) -> None:
-        """Send them: they are on their way when this returns."""
-        self._asked += len(appends)
-        self._line.write(b"".join(map(self._command, appends)))
-
-    async def results(self) -> list[Appended]:
-        """What came of all that was written, in order. Raises redis' ConnectionError, and TimeoutError for silence."""
-        results: list[Appended] = []
-        with self._patience:
-            while len(results) < self._asked:
-                results += map(Appended, await self._line.read())
-        self._asked = 0
-        return results
-
-    async def close(self) -> None:
-        """Write no more."""
-        self._patience.close()
-        await self._line.close()
-
-    def _command(self, one: Append) -> bytes:
-        keys = [key.encode() for key in EventLog.keys(one.run_id)]
-        place = (one.attempt, one.at.generation, one.at.sequence + 1, len(one.records))
-        tail = self._tail_ms if one.records[-1][:1] == b"x" else b""
-        end = (int(one.expires_at * 1000), tail)
-        new = _flat(introduced(one.records))
-        return packed([b"EVALSHA", self._script, 3, *keys, *place, RECORD_SEPARATOR.join(one.records), *end, *new])
-
-
 def ended(batch: Batch) -> bool:
     """Whether this batch closes the log."""
     return bool(batch.records) and batch.records[-1][:1] == b"x"
@@ -269,7 +193,3 @@ def _published(message: bytes) -> Batch:
     head, _, records = message.partition(RECORD_SEPARATOR)
     generation, first = head.split(b".")
     return Batch(int(generation), int(first), tuple(records.split(RECORD_SEPARATOR)) if records else ())
-
-
-def _flat(pairs: Mapping[bytes, bytes]) -> list[bytes]:
-    return [part for pair in pairs.items() for part in pair]

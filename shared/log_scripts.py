@@ -6,6 +6,12 @@ stream, whose id is `<sequence of the last of them>-0`. What is published is `<g
 and the records; beyond 64 KiB they stay away and the reader fetches them from the stream.
 """
 
+
+def keys(run_id: str) -> list[str]:
+    """The log's head, its stream, and the run's channel; the braces keep them on one Redis Cluster node."""
+    return [f"run:{{{run_id}}}:head", f"run:{{{run_id}}}:events", f"run:{{{run_id}}}:live"]
+
+
 PUBLISH = """
 local function publish(channel, generation, first, records)
   redis.call('PUBLISH', channel, generation .. '.' .. first .. '\\30' .. (#records <= 65536 and records or ''))

@@ -144,6 +144,11 @@ def introduced(records: Sequence[bytes]) -> dict[bytes, bytes]:
     return {number: item_id + FIELD_SEPARATOR + index for number, item_id, index, _ in first}
 
 
+def flat(introductions: Mapping[bytes, bytes]) -> list[bytes]:
+    """Number, introduction, number, introduction …, as the log's scripts take them."""
+    return [part for pair in introductions.items() for part in pair]
+
+
 def is_text(data: bytes) -> bool:
     """Whether these bytes are a text delta."""
     return data[:1] in (b"d", b"D")

@@ -30,7 +30,7 @@ class Line:
         self._connection = connection
         self._reader: StreamReader = streams._reader
         self._writer: StreamWriter = streams._writer
-        self._parser = Reader()
+        self._parser = Reader(protocolError=RedisConnectionError)
 
     @classmethod
     async def connect(cls, redis: Redis) -> "Line":

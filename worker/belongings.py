@@ -14,8 +14,8 @@ from typing import Any
 from shared.channels import REDIS_AWAY
 from shared.conversations import Conversations
 from shared.database import Database, Scope
-from shared.event_log import EventLog
 from shared.files import DirectoryFiles, Files
+from shared.log_scripts import keys
 from shared.messages import page, visible
 from shared.reach import unreachable
 from shared.redis import connect
@@ -121,7 +121,7 @@ async def _erase(settings: Settings, user_id: str) -> dict[str, int]:
     redis = connect(settings.events_url)
     try:
         for run_id in runs:
-            await redis.delete(*EventLog.keys(run_id)[:2])
+            await redis.delete(*keys(run_id)[:2])
     except REDIS_AWAY:
         print("Redis is away: what it has of these runs goes by itself, LOG_TAIL after their end.", file=sys.stderr)
     finally:

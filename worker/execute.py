@@ -28,8 +28,9 @@ from shared.runs import RunKind, Runs, RunStatus
 from shared.tables import Run
 from worker.bounds import Bounds
 from worker.current_run import CurrentRun, carrying_out
+from worker.flusher import Flusher
 from worker.journal import Journal
-from worker.log_writer import Flusher, LogWriter
+from worker.log_writer import LogWriter
 from worker.metrics import WorkerMeter
 from worker.observed import seconds_since_admission
 from worker.recovery import forget_leftovers, recover

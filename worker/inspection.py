@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from shared.channels import REDIS_AWAY
 from shared.database import Database
-from shared.event_log import EventLog
+from shared.log_scripts import keys
 from shared.reach import unreachable
 from shared.records import RECORD_SEPARATOR
 from shared.redis import connect
@@ -83,7 +83,7 @@ async def look(settings: Settings, run_id: str) -> tuple[Timeline, LogState | No
 
 async def log_state(redis: Redis, run_id: str) -> LogState | None:
     """What Redis has of the run's log; None where it has nothing."""
-    head, stream, channel = EventLog.keys(run_id)
+    head, stream, channel = keys(run_id)
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(head, ["generation", "attempt", "sequence"])
         pipeline.xrevrange(stream, count=1)

@@ -34,8 +34,8 @@ from worker.collector import Collector
 from worker.conversation_store import ConversationStore
 from worker.doorbell import Doorbell
 from worker.execute import Room, execute_run
+from worker.flusher import Flusher
 from worker.lease import Leases, good_until
-from worker.log_writer import Flusher
 from worker.metrics import Outcome, WorkerMeter
 from worker.metrics_port import metrics_port
 from worker.model import warm_up

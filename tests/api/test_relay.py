@@ -14,12 +14,14 @@ from api.watch import Watch
 from shared.bounds import Bound
 from shared.channels import Channels
 from shared.database import Database
-from shared.event_log import Append, EventLog
+from shared.event_log import EventLog
 from shared.fold import item_event
+from shared.pen import Append
 from shared.records import START, Cursor, Delta, End, Event, Record, Shorthand, encode
 from shared.runs import Runs, RunStatus
 from shared.tables import Run
 from shared.wire import to_wire
+from tests import logs
 from tests.rows import answer, claimed, queued, save
 from worker.execute import FAILED
 
@@ -43,7 +45,7 @@ async def logged(log: EventLog, run: Run, *records: Record, generation: int = 1)
 
 
 async def append(log: EventLog, run: Run, at: int, *records: Record) -> None:
-    await log.append([Append(run.id, 1, Cursor(1, at), [encode(record) for record in records], time.time() + 60)])
+    await logs.append(log, [Append(run.id, 1, Cursor(1, at), [encode(record) for record in records], time.time() + 60)])
 
 
 async def whole(relay: Relay, run: Run, after: Cursor = START, dialect: Dialect = Dialect.CHATKIT) -> list[str]:
@@ -82,7 +84,7 @@ async def test_a_reader_at_the_tip_of_the_log_understands_the_words_that_come_ne
     async with aclosing(relay.follow(run, Cursor(1, 1), Dialect.CHATKIT)) as chunks:
         assert await next_frame(chunks) == ": ping"
         _, later = shorthand.encode(one), shorthand.encode(two)
-        await event_log.append([Append(run.id, 1, Cursor(1, 1), [later], time.time() + 60)])
+        await logs.append(event_log, [Append(run.id, 1, Cursor(1, 1), [later], time.time() + 60)])
         told = await next_frame(chunks)
     assert told.startswith('id: 1.2\ndata: {"type":"thread.item.updated","item_id":"msg_1"')
     assert '"two"' in told

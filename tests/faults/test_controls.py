@@ -6,9 +6,11 @@ from contextlib import aclosing
 import pytest
 
 from shared.channels import Channels
-from shared.event_log import Append, EventLog
+from shared.event_log import EventLog
+from shared.pen import Append
 from shared.records import Cursor, End, Event, encode
 from shared.redis import connect
+from tests import logs
 from tests.faults.checker import complaints
 from tests.faults.house import HouseOf
 from tests.faults.proxy import Network
@@ -106,7 +108,7 @@ async def lost_in_trial(log: EventLog, run_id: str) -> int:
     reader = asyncio.create_task(read())
     await caught_up.wait()
     records = [encode(event), encode(End("completed"))]
-    await log.append([Append(run_id, 1, Cursor(1, 1), records, expires_at)])
+    await logs.append(log, [Append(run_id, 1, Cursor(1, 1), records, expires_at)])
     _, pending = await asyncio.wait([reader], timeout=1.0)
     reader.cancel()
     await asyncio.wait([reader])

@@ -19,7 +19,7 @@ from shared.tables import Run
 from tests.rows import requeued
 from tests.worker.room import Place, Says, place_of
 from worker.bounds import UNBOUNDED, Bounds
-from worker.log_writer import Flusher
+from worker.flusher import Flusher
 from worker.stop import tell_only_of_stop
 
 

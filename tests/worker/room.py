@@ -30,7 +30,7 @@ from tests.rows import DAY, stored
 from worker.bounds import UNBOUNDED, Bounds
 from worker.conversation_store import ConversationStore
 from worker.execute import Room, execute_run
-from worker.log_writer import Flusher
+from worker.flusher import Flusher
 from worker.metrics import WorkerMeter
 from worker.server import load_context
 from worker.slots import Attempt

@@ -1,7 +1,8 @@
 """The log's pen: nothing that was appended is lost or doubled, whatever becomes of Redis meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from local.redis import Redis as RedisServer
 from shared.channels import Channels
 from shared.database import Database
 from shared.errors import StaleAttempt
-from shared.event_log import Append, EventLog, Pen
+from shared.event_log import EventLog
 from shared.fold import Fold, item_event, removed_event
+from shared.pen import Append, Pen
 from shared.records import Delta, End, Event, Record
 from shared.redis import connect
 from shared.runs import Runs
@@ -20,7 +22,8 @@ from shared.tables import Run
 from tests.conftest import QUIET
 from tests.numbers import number
 from tests.rows import claimed, row_of, superseded
-from worker.log_writer import Flusher, LogWriter
+from worker.flusher import Flusher
+from worker.log_writer import LogWriter
 from worker.metrics import WorkerMeter
 
 pytestmark = pytest.mark.anyio
@@ -114,6 +117,27 @@ async def test_what_many_runs_say_meanwhile_goes_in_one_round_trip(
             assert await writer.settled(PATIENCE)
             assert len(await said(log, writer.run)) == 22
     assert log.made.trips == 1
+
+
+async def forget_scripts(redis: Redis) -> None:
+    await redis.script_flush()
+
+
+async def cut_all_lines(redis: Redis) -> None:
+    await redis.client_kill_filter(_type="normal", skipme=True)
+
+
+@pytest.mark.parametrize("happens", [forget_scripts, cut_all_lines])
+async def test_what_ends_a_line_between_two_words_costs_neither(
+    database: Database, flusher: Flusher, redis: Redis, happens: Callable[[Redis], Awaitable[None]]
+) -> None:
+    writer = await begun(database, flusher)
+    told = [sentence(f"msg_{at}", 3) for at in range(3)]
+    for words in told:
+        say(writer, *words)
+        assert await writer.settled(PATIENCE)
+        await happens(redis)
+    assert await said(flusher.log, writer.run) == [*PRELUDE, *chain(*told)]
 
 
 async def test_a_wiped_log_is_begun_anew_with_what_was_shown_and_goes_on(

@@ -30,8 +30,9 @@ from shared.tables import Run
 from shared.wire import to_wire
 from tests.rows import DAY, answer, claimed, save, stored, superseded
 from worker.current_run import CurrentRun
+from worker.flusher import Flusher
 from worker.journal import Journal
-from worker.log_writer import Flusher, LogWriter
+from worker.log_writer import LogWriter
 from worker.metrics import WorkerMeter
 from worker.recovery import Repeats, forget_leftovers, recover, timeless
 

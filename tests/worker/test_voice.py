@@ -24,7 +24,8 @@ from shared.records import Delta, Event, Record, delta_frame
 from shared.runs import Runs
 from tests.rows import answer, claimed, save
 from worker.current_run import CurrentRun
-from worker.log_writer import Flusher, LogWriter
+from worker.flusher import Flusher
+from worker.log_writer import LogWriter
 from worker.metrics import WorkerMeter
 from worker.recovery import Repeats
 from worker.voice import Voice
