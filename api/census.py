@@ -15,13 +15,14 @@ T = TypeVar("T")
 FRESH_SECONDS = 2.0
 PATIENCE_SECONDS = 1.0
 
-# A run that was taken back has waited since it was rung for, not since its admission.
+# A run that was taken back has waited since it was rung for, not since its admission; one that was not rung for waits
+# for its user's own, which no worker more would shorten.
 _STANDING = """
 SELECT (SELECT count(*) FROM runs WHERE status = 'queued') AS waiting,
        (SELECT count(*) FROM runs WHERE status = 'running') AS running,
        (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(
             CASE WHEN attempt = 0 THEN created_at ELSE rung_at END))::float, 0)
-        FROM runs WHERE status = 'queued') AS oldest_seconds
+        FROM runs WHERE status = 'queued' AND rung_at IS NOT NULL) AS oldest_seconds
 """
 
 

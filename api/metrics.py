@@ -70,7 +70,11 @@ class ApiMeter(Meter):
             return lambda: {(): getattr(census.standing, name)} if census.standing else {}
 
         self._gauges("queue_waiting", "Runs that wait for a worker.", of_queue("waiting"))
-        self._gauges("queue_oldest_seconds", "How long the longest of them has waited.", of_queue("oldest_seconds"))
+        self._gauges(
+            "queue_oldest_seconds",
+            "How long the longest that was rung for has waited.",
+            of_queue("oldest_seconds"),
+        )
         self._gauges("runs_running", "Runs that workers are carrying out.", of_queue("running"))
         self._gauges(
             "workers_seen",

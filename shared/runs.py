@@ -19,13 +19,10 @@ from psycopg.types.json import Jsonb
 
 from shared.database import Connection, Database, Row, Scope
 from shared.errors import ConversationBusy, NotClaimable, NotFound, StaleAttempt
+from shared.shares import ANY_NUMBER, NEXT, ROOM, bounds
 from shared.tables import Run
 
 LEASE_SECONDS = 4.0
-SHARE = 2
-"""How many of a user's waiting runs are rung for at once: the claim of one rings the next, so that however many
-somebody submits, the next user's run has two ahead of it and not all of them."""
-ANY_NUMBER = 2**31 - 1
 
 
 class RunStatus(StrEnum):
@@ -72,34 +69,15 @@ class Standing:
     """The code of a failed run's error."""
 
 
-_INSERT = """
+_INSERT = f"""
 INSERT INTO runs (id, conversation_id, user_id, kind, request, deadline, rung_at)
 SELECT %(id)s, %(conversation_id)s, %(user_id)s, %(kind)s, %(request)s,
        clock_timestamp() + make_interval(secs => %(deadline)s),
-       CASE WHEN (SELECT count(*) FILTER (WHERE status = 'queued') < %(share)s AND count(*) < %(at_once)s
-                  FROM runs WHERE user_id = %(user_id)s AND status IN ('queued', 'running'))
-            THEN clock_timestamp() END
+       CASE WHEN {ROOM} THEN clock_timestamp() END
 -- Not in another user's conversation: the index would tell that it is busy.
 WHERE %(conversation_id)s::text IS NULL
    OR EXISTS (SELECT FROM conversations WHERE id = %(conversation_id)s AND user_id = %(user_id)s)
 RETURNING *
-"""
-
-# What a claim or an end makes room for: the next of its user's runs, which is to be rung for now. The statement still
-# sees the run that has `moved` as it was, so that one is counted apart.
-_NEXT = """
-next AS (
-    UPDATE runs SET rung_at = clock_timestamp()
-    WHERE id = (
-        SELECT q.id FROM runs q JOIN moved ON q.user_id = moved.user_id
-        WHERE q.status = 'queued' AND q.rung_at IS NULL AND (
-            SELECT count(*) FILTER (WHERE r.status = 'queued') < %(share)s
-               AND count(*) + (moved.status = 'running')::int < %(at_once)s
-            FROM runs r WHERE r.user_id = moved.user_id AND r.id <> moved.id
-              AND (r.status = 'running' OR r.status = 'queued' AND r.rung_at IS NOT NULL))
-        ORDER BY q.id FOR UPDATE OF q SKIP LOCKED LIMIT 1
-    ) RETURNING id
-)
 """
 
 _CLAIM = f"""
@@ -109,7 +87,7 @@ WITH moved AS (
         started_at = coalesce(started_at, clock_timestamp())
     WHERE id = %(id)s AND status = 'queued'
     RETURNING *
-), {_NEXT}
+), {NEXT}
 SELECT moved.*, next.id AS next_id, row_to_json(c) AS conversation,
     json_build_object('id', m.id, 'type', m.type, 'item', m.item) AS message
 FROM moved
@@ -125,7 +103,7 @@ WITH moved AS (
         usage = %(usage)s, error = %(error)s, result = %(result)s
     WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running'
     RETURNING *
-), {_NEXT}
+), {NEXT}
 SELECT next.id AS next_id FROM moved LEFT JOIN next ON true
 """
 
@@ -203,7 +181,7 @@ class Runs:
     async def claim(self, run_id: str, owner: str) -> Claim:
         """Take a queued run: the next attempt is the caller's. Raises NotClaimable."""
         parameters = {"id": run_id, "owner": owner, "lease": LEASE_SECONDS}
-        row = await self._database.across_users.one(_CLAIM, {**parameters, **self._room})
+        row = await self._database.across_users.one(_CLAIM, {**parameters, **bounds(self._at_once)})
         if row is None:
             raise NotClaimable(run_id)
         if next_id := row.pop("next_id"):
@@ -223,7 +201,7 @@ class Runs:
         parameters = {"id": run.id, "attempt": run.attempt, "status": status}
         parts = {"usage": usage, "error": error, "result": result}
         wrapped = {name: Jsonb(value) if value is not None else None for name, value in parts.items()}
-        row = await self._database.of(run.user_id).one(_FINISH, {**parameters, **wrapped, **self._room})
+        row = await self._database.of(run.user_id).one(_FINISH, {**parameters, **wrapped, **bounds(self._at_once)})
         if row is None:
             return False
         if row["next_id"]:
@@ -256,10 +234,6 @@ class Runs:
         row = await self._database.of(user_id).one(sql, {"id": conversation_id, "user_id": user_id})
         return row["id"] if row else None
 
-    @property
-    def _room(self) -> dict[str, int]:
-        return {"share": SHARE, "at_once": self._at_once}
-
 
 async def insert(
     connection: Connection,
@@ -282,7 +256,7 @@ async def insert(
     parameters = {"id": run_id, "user_id": user_id, "conversation_id": conversation_id, "kind": kind}
     cursor = connection.cursor(row_factory=class_row(Run))
     try:
-        more = {"request": Jsonb(request), "deadline": deadline, "share": SHARE, "at_once": at_once}
+        more = {"request": Jsonb(request), "deadline": deadline, **bounds(at_once)}
         return await cursor.execute(_INSERT, {**parameters, **more})
     except errors.UniqueViolation:
         raise ConversationBusy from None

@@ -11,6 +11,7 @@ from shared.database import Database, Row
 from shared.ids import new_id
 from shared.messages import Writer
 from shared.runs import RunKind, Runs
+from shared.shares import ANY_NUMBER
 from shared.tables import Run
 from shared.wire import to_stored
 
@@ -25,7 +26,7 @@ async def queued(
     conversation_id: str | None = None,
     kind: RunKind = RunKind.RESPOND,
     deadline: float = 60.0,
-    at_once: int = runs.ANY_NUMBER,
+    at_once: int = ANY_NUMBER,
     **request: Any,
 ) -> Run:
     """A run that waits for a worker; in a conversation of its own unless one is named."""

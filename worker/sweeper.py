@@ -15,7 +15,8 @@ from shared.database import AWAY, Database
 from shared.ending import end_log
 from shared.event_log import EventLog
 from shared.queue import Queue
-from shared.runs import ANY_NUMBER, USAGE
+from shared.runs import USAGE
+from shared.shares import ANY_NUMBER, FORGOTTEN, bounds
 from shared.tables import Run
 from worker.metrics import WorkerMeter
 
@@ -50,17 +51,13 @@ WHERE id IN (
 ) RETURNING id
 """
 
-_RING_AGAIN = """
+_RING_AGAIN = f"""
 UPDATE runs SET rings = rings + 1, rung_at = clock_timestamp()
 WHERE id IN (
     SELECT id FROM runs
     WHERE status = 'queued' AND (
         rung_at < clock_timestamp() - make_interval(secs => least(2 ^ (rings + 1), 8))
-        -- The one whose claim or end should have rung for it has gone without.
-        OR id IN (
-            SELECT min(id) FILTER (WHERE status = 'queued') FROM runs WHERE status IN ('queued', 'running')
-            GROUP BY user_id HAVING bool_and(status = 'running' OR rung_at IS NULL)
-                AND count(*) FILTER (WHERE status = 'running') < %(at_once)s))
+        OR id IN {FORGOTTEN})
     ORDER BY id FOR UPDATE SKIP LOCKED LIMIT %(limit)s
 ) RETURNING id
 """
@@ -96,7 +93,7 @@ class Sweeper:
             logger.warning("run taken back", run=row["id"])
         # A ring that cannot be heard must not count, or the next one would wait all the longer.
         await self._queue.ping()
-        waiting = await self._database.across_users.all(_RING_AGAIN, {"limit": LIMIT, "at_once": self._at_once})
+        waiting = await self._database.across_users.all(_RING_AGAIN, {"limit": LIMIT, **bounds(self._at_once)})
         self._meter.rung_again(len(waiting))
         for row in (*taken, *waiting):
             await self._queue.enqueue(row["id"])

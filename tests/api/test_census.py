@@ -40,6 +40,16 @@ async def test_a_run_that_was_taken_back_has_waited_since_then(database: Databas
     assert census.standing.oldest_seconds < 300
 
 
+async def test_who_waits_for_ones_own_runs_keeps_no_worker_late(database: Database, queue: Queue) -> None:
+    await queued(database, at_once=1)
+    await aged(database, (await queued(database, at_once=1)).id, "created_at", 600)
+    census = Census(database, queue)
+    await census.take()
+    assert census.standing is not None
+    assert census.standing.waiting == 2
+    assert census.standing.oldest_seconds < 300
+
+
 async def test_nothing_waits_in_an_empty_queue(database: Database, queue: Queue) -> None:
     census = Census(database, queue)
     await census.take()
