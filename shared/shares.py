@@ -39,7 +39,7 @@ next AS (
     ) RETURNING id
 )
 """
-"""`moved` is a run that was claimed or has ended; `next` is the id of the one whose turn it is now, noted as rung for."""
+"""`moved` is a run that was claimed or has ended; `next` the one whose turn it is now, noted as rung for."""
 
 FORGOTTEN = """
 (SELECT min(id) FILTER (WHERE status = 'queued') FROM runs WHERE status IN ('queued', 'running')

@@ -1,7 +1,8 @@
 """The attachment store of a server that brings none of its own: rows in Postgres, bytes in `Files`, data for models."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from chatkit.store import AttachmentStore, NotFoundError
@@ -9,7 +10,7 @@ from chatkit.types import Attachment, AttachmentCreateParams
 
 from shared import attachments
 from shared.attachments import AttachmentRules
-from shared.database import Database, Row
+from shared.database import Connection, Database, Row
 from shared.errors import NotFound, NotOffered
 from shared.files import Files
 from shared.ids import new_id
@@ -39,7 +40,7 @@ class OwnAttachments(AttachmentStore[Any]):
             raise NotOffered
         made = self._rules.make(input.name, input.mime_type, size=input.size, uploaded=False)
         user_id = current_run().run.user_id
-        async with self._database.of(user_id).connection() as connection:
+        async with self._own(user_id) as connection:
             await attachments.save(connection, user_id, made, size=input.size, uploaded=False)
         return made
 
@@ -87,8 +88,15 @@ class OwnAttachments(AttachmentStore[Any]):
 
     async def _row(self, attachment_id: str) -> Row:
         user_id = current_run().run.user_id
-        async with self._database.of(user_id).connection() as connection:
+        async with self._own(user_id) as connection:
             return await attachments.one(connection, user_id, attachment_id)
+
+    @asynccontextmanager
+    async def _own(self, user_id: str) -> AsyncIterator[Connection]:
+        """A connection whose failure gives the run back: it is not the answer's."""
+        with current_run().failures_kept():
+            async with self._database.of(user_id).connection() as connection:
+                yield connection
 
 
 def referring(attachment: Attachment) -> dict[str, Any]:
