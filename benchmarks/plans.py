@@ -12,6 +12,8 @@ ALL = (*SINGLE, "A x2")
 def full() -> list[Scenario]:
     """Every row of the table."""
     return [
+        # First, and once: a process that has had memory before takes none for them.
+        Scenario("idle streams", resuming.idle_streams, ("ours", "A"), 1),
         Scenario("one by one", first_deltas(60), SINGLE, 6),
         Scenario("full speed 100", at_full_speed(100, 100), (*ALL, "ours x4"), 6),
         Scenario("paced 100", paced(100, 3.0), ALL, 5),
@@ -30,7 +32,6 @@ def full() -> list[Scenario]:
         Scenario("history 0", after_history(0), ("ours",), 5),
         Scenario("history 10000", after_history(10_000), ("ours",), 5),
         Scenario("storm", resuming.storm, ("ours",), 2),
-        Scenario("idle streams", resuming.idle_streams, ("ours", "A"), 2),
         Scenario("pickup 500", resuming.pickup(500), ("ours",), 5),
         Scenario("paced 50", paced(50, 3.0), ALL, 3),
         Scenario("held", held, (*OURS, "A", "A x2"), 2),

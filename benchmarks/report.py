@@ -60,7 +60,7 @@ def as_markdown(table: Sequence[Row], results: Results, directory: Path) -> None
         head,
         f"Measured on {_machine()}. {held} of {measured} goals are reached.",
         f"Noise floor (A beside a second copy of itself): {_noise(results)}.\n",
-        "| # | what | goal | figure: median (least..most) | ours and theirs | holds |",
+        "| # | what | goal | figure: median (least..most; rounds) | ours and theirs | holds |",
         "| --: | --- | --- | --- | --- | --- |",
         *cells,
         "\n![delta latency by streams](benchmarks-latency.png)",
@@ -78,7 +78,7 @@ def _goal(row: Row) -> str:
 def _figure(row: Row) -> str:
     if row.figure is None:
         return "-"
-    return f"{row.figure:.3g} ({min(row.values):.3g}..{max(row.values):.3g})"
+    return f"{row.figure:.3g} ({min(row.values):.3g}..{max(row.values):.3g}; {len(row.values)})"
 
 
 def _noise(results: Results) -> str:
