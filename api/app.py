@@ -45,6 +45,7 @@ from shared.queue import connect as connect_queue
 from shared.redis import connect, connect_few
 from shared.runs import Runs
 from shared.settings import Settings
+from shared.standings import Standings
 
 logger = structlog.get_logger()
 
@@ -103,7 +104,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings, meter: ApiMeter) -> Asy
         rates = Rates(counts, submits=settings.max_submits_per_minute, requests=settings.max_requests_per_minute)
         log = EventLog(events, channels, tail=settings.log_tail)
         queue, all_runs, all_conversations = Queue(arq_redis), Runs(database), Conversations(database)
-        cancel, watch = Cancel(database, log, queue), Watch(all_runs)
+        cancel, watch = Cancel(database, log, queue), Watch(Standings(database))
         attachments_kept = Attachments(database, DirectoryFiles(settings.attachments_dir), AttachmentRules.of(settings))
         admission = Admission(
             database,

@@ -69,7 +69,7 @@ class ApiMeter(Meter):
         def of_queue(name: str) -> Callable[[], Numbers]:
             return lambda: {(): getattr(census.standing, name)} if census.standing else {}
 
-        self._gauges("queue_waiting", "Runs that wait for a worker.", of_queue("waiting"))
+        self._gauges("queue_waiting", "Runs that wait, for a worker or for their user's own.", of_queue("waiting"))
         self._gauges(
             "queue_oldest_seconds",
             "How long the longest that was rung for has waited.",

@@ -16,8 +16,9 @@ from shared.database import AWAY, Database
 from shared.ending import error_event
 from shared.event_log import EventLog, end_status, ended
 from shared.records import Cursor
-from shared.runs import RunStatus, Standing
+from shared.runs import RunStatus
 from shared.simple import frame
+from shared.standings import Standing
 from shared.tables import Run
 
 UNOWNED_SECONDS = 30.0

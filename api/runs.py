@@ -9,6 +9,7 @@ from api.dependencies import CurrentHouse, CurrentPrincipal, CurrentSeat
 from api.reading import Dialect
 from shared.records import START, Cursor
 from shared.runs import RunStatus
+from shared.standings import Standings
 
 router = APIRouter(prefix="/runs")
 
@@ -17,7 +18,7 @@ router = APIRouter(prefix="/runs")
 async def get_run(run_id: str, house: CurrentHouse, principal: CurrentPrincipal) -> dict[str, Any]:
     """The run's record."""
     run = await house.runs.get(principal.user_id, run_id)
-    standings = await house.runs.standings([run.id]) if run.status == RunStatus.QUEUED else {}
+    standings = await Standings(house.database).of([run.id]) if run.status == RunStatus.QUEUED else {}
     standing = standings.get(run.id)
     return {
         "id": run.id,

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from shared.runs import Runs, RunStatus, Standing
+from shared.runs import RunStatus
+from shared.standings import Standing, Standings
 
 GONE = Standing(RunStatus.CANCELLED, 0, None, 0.0, 0.0)
 """A run without a record was deleted with its conversation."""
@@ -13,8 +14,8 @@ GATHER_SECONDS = 0.02
 class Watch:
     """Collects the questions of a moment into one query."""
 
-    def __init__(self, runs: Runs) -> None:
-        self._runs = runs
+    def __init__(self, standings: Standings) -> None:
+        self._standings = standings
         self._asked: dict[str, asyncio.Future[Standing]] = {}
         self._answering: asyncio.Task[None] | None = None
 
@@ -31,7 +32,7 @@ class Watch:
         await asyncio.sleep(GATHER_SECONDS)
         asked, self._asked, self._answering = self._asked, {}, None
         try:
-            standings = await self._runs.standings(list(asked))
+            standings = await self._standings.of(list(asked))
         except Exception as error:
             for future in asked.values():
                 future.set_exception(error)

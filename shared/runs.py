@@ -56,19 +56,6 @@ class Claim:
     rows: dict[tuple[str, str | None], Row] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a run stands, for those who wait: its place in the queue, or how long nobody has carried it out."""
-
-    status: RunStatus
-    attempt: int
-    queue_position: int | None
-    waiting_seconds: float
-    unowned_seconds: float
-    error: str | None = None
-    """The code of a failed run's error."""
-
-
 _INSERT = f"""
 INSERT INTO runs (id, conversation_id, user_id, kind, request, deadline, rung_at)
 SELECT %(id)s, %(conversation_id)s, %(user_id)s, %(kind)s, %(request)s,
@@ -136,18 +123,6 @@ UPDATE runs SET generation = generation + 1
 WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'running' RETURNING generation
 """
 
-_STANDINGS = """
-SELECT r.id, r.status, r.attempt, r.error->>'code' AS error,
-    CASE WHEN r.status = 'queued' THEN (SELECT count(*) FROM runs q WHERE q.status = 'queued' AND q.id < r.id) + 1 END
-        AS queue_position,
-    extract(epoch FROM clock_timestamp() - r.created_at)::float AS waiting_seconds,
-    CASE WHEN r.status = 'running' THEN extract(epoch FROM clock_timestamp() - r.lease_until)::float
-         -- One that was not rung for waits for its user's own runs, and is nobody's neglect.
-         WHEN r.status = 'queued' THEN extract(epoch FROM clock_timestamp() - r.rung_at)::float
-         END AS unowned_seconds
-FROM runs r WHERE r.id = ANY(%(ids)s)
-"""
-
 
 class Runs:
     """The runs' records.
@@ -172,11 +147,6 @@ class Runs:
         if run is None:
             raise NotFound
         return run
-
-    async def standings(self, run_ids: list[str]) -> dict[str, Standing]:
-        """How each of these runs stands; one that is gone is absent."""
-        rows = await self._database.across_users.all(_STANDINGS, {"ids": run_ids})
-        return {row["id"]: _standing(row) for row in rows}
 
     async def claim(self, run_id: str, owner: str) -> Claim:
         """Take a queued run: the next attempt is the caller's. Raises NotClaimable."""
@@ -276,14 +246,3 @@ def _claim(row: Row) -> Claim:
 async def _one(scope: Scope, sql: str, parameters: dict[str, Any]) -> Run | None:
     async with scope.connection() as connection:
         return await (await connection.cursor(row_factory=class_row(Run)).execute(sql, parameters)).fetchone()
-
-
-def _standing(row: Row) -> Standing:
-    return Standing(
-        RunStatus(row["status"]),
-        row["attempt"],
-        row["queue_position"],
-        row["waiting_seconds"],
-        max(row["unowned_seconds"] or 0.0, 0.0),
-        row["error"],
-    )

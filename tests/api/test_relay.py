@@ -19,6 +19,7 @@ from shared.fold import item_event
 from shared.pen import Append
 from shared.records import START, Cursor, Delta, End, Event, Record, Shorthand, encode
 from shared.runs import Runs, RunStatus
+from shared.standings import Standings
 from shared.tables import Run
 from shared.wire import to_wire
 from tests import logs
@@ -36,7 +37,7 @@ def log(redis: Redis, channels: Channels) -> EventLog:
 
 @pytest.fixture
 def relay(database: Database, log: EventLog) -> Relay:
-    return Relay(log, Watch(Runs(database)), database, ping_seconds=3600)
+    return Relay(log, Watch(Standings(database)), database, ping_seconds=3600)
 
 
 async def logged(log: EventLog, run: Run, *records: Record, generation: int = 1) -> None:
@@ -78,7 +79,7 @@ async def test_a_reader_at_the_tip_of_the_log_understands_the_words_that_come_ne
     event_log: EventLog, database: Database
 ) -> None:
     run, shorthand = await claimed(database), Shorthand()
-    relay = Relay(event_log, Watch(Runs(database)), database, ping_seconds=0)
+    relay = Relay(event_log, Watch(Standings(database)), database, ping_seconds=0)
     one, two = Delta("msg_1", 0, b'"one"'), Delta("msg_1", 0, b'"two"')
     await logged(event_log, run, one)
     async with aclosing(relay.follow(run, Cursor(1, 1), Dialect.CHATKIT)) as chunks:
@@ -205,7 +206,7 @@ async def test_a_reader_that_waits_is_told_its_place_when_it_changes(relay: Rela
 
 async def test_silence_is_broken_by_a_ping(log: EventLog, database: Database) -> None:
     run = await claimed(database)
-    relay = Relay(log, Watch(Runs(database)), database, ping_seconds=0.01)
+    relay = Relay(log, Watch(Standings(database)), database, ping_seconds=0.01)
     async with aclosing(relay.follow(run, START, Dialect.SIMPLE)) as chunks:
         assert await next_frame(chunks) == ": ping"
         assert await next_frame(chunks) == ": ping"
@@ -215,7 +216,7 @@ async def test_postgres_being_away_ends_no_stream(log: EventLog, database: Datab
     run = await claimed(database)
     async with Database(database_url) as closed:
         pass
-    relay = Relay(log, Watch(Runs(closed)), closed, ping_seconds=0.01)
+    relay = Relay(log, Watch(Standings(closed)), closed, ping_seconds=0.01)
     async with aclosing(relay.follow(run, START, Dialect.CHATKIT)) as chunks:
         assert await next_frame(chunks) == ": ping"
         await logged(log, run, End("completed"))

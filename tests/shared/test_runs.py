@@ -9,6 +9,7 @@ from shared.database import Database
 from shared.errors import ConversationBusy, NotClaimable, NotFound, StaleAttempt
 from shared.ids import new_id
 from shared.runs import RunKind, Runs, RunStatus
+from shared.standings import Standings
 from tests.rows import claimed, queued, requeued, row_of, superseded
 
 pytestmark = pytest.mark.anyio
@@ -164,18 +165,18 @@ async def test_a_standing_says_the_place_in_the_queue_and_for_how_long_nobody_ca
 ) -> None:
     first, second = await queued(database), await queued(database)
     await age(database, first.id, created_at=50, rung_at=40)
-    standings = await runs.standings([first.id, second.id, "run_unknown"])
+    standings = await Standings(database).of([first.id, second.id, "run_unknown"])
     assert set(standings) == {first.id, second.id}
     assert [standings[run.id].queue_position for run in (first, second)] == [1, 2]
     assert standings[first.id].waiting_seconds >= 50
     assert 40 <= standings[first.id].unowned_seconds < 50
     working = (await runs.claim(first.id, "w")).run
-    standing = (await runs.standings([first.id]))[first.id]
+    standing = (await Standings(database).of([first.id]))[first.id]
     assert (standing.queue_position, standing.unowned_seconds) == (None, 0)
     await age(database, first.id, lease_until=7)
-    assert 7 <= (await runs.standings([first.id]))[first.id].unowned_seconds < 17
+    assert 7 <= (await Standings(database).of([first.id]))[first.id].unowned_seconds < 17
     await runs.finish(working, RunStatus.FAILED)
-    assert (await runs.standings([first.id]))[first.id].unowned_seconds == 0
+    assert (await Standings(database).of([first.id]))[first.id].unowned_seconds == 0
 
 
 def test_three_statuses_are_for_ever() -> None:
@@ -236,7 +237,7 @@ async def test_a_run_that_waits_for_its_users_own_is_nobodys_neglect(database: D
     await queued(database, at_once=1)
     second = await queued(database, at_once=1)
     await age(database, second.id, created_at=100)
-    standing = (await runs.standings([second.id]))[second.id]
+    standing = (await Standings(database).of([second.id]))[second.id]
     assert (standing.queue_position, standing.unowned_seconds) == (2, 0)
     assert standing.waiting_seconds >= 100
 
