@@ -146,8 +146,8 @@ def test_the_door_to_everybodys_rows_is_opened_in_these_places_alone() -> None:
         "api/census.py": 1,  # how many wait, for the metrics
         "api/gate.py": 1,  # the queue's length
         "api/health.py": 1,
-        "shared/runs.py": 1,
-    "shared/standings.py": 1,  # a claim by id; places in the queue
+        "shared/runs.py": 1,  # a claim by id
+        "shared/standings.py": 1,  # places in the queue
         "worker/collector.py": 1,
         "worker/lease.py": 1,
         "worker/retention.py": 1,
