@@ -16,7 +16,7 @@ from shared.errors import StaleAttempt
 from shared.log_scripts import APPEND, BEGIN, OPEN, READ, SEAL, keys
 from shared.pen import Pen
 from shared.records import RECORD_SEPARATOR, START, Cursor, End, Event, Record, Shorthand, decode, encode, flat
-from shared.redis_line import Line, packed
+from shared.redis_line import Line
 
 READ_ENTRIES = 500
 CLOSED = 2**31 - 1
@@ -86,10 +86,7 @@ class EventLog:
 
     async def pen(self) -> Pen:
         """A line of one's own to append by. Raises what Redis raises where it does not answer."""
-        line = await Line.connect(self._redis)
-        line.write(packed([b"SCRIPT", b"LOAD", self.append_script.encode()]))
-        [sha] = await line.read()
-        return Pen(line, sha, self._tail_ms)
+        return await Pen.take(await Line.connect(self._redis), self.append_script, tail_ms=self._tail_ms)
 
     async def seal(self, run_id: str, records: Sequence[Event | End]) -> bool:
         """End the log from outside, whoever writes it: no attempt may append afterwards."""

@@ -1,5 +1,6 @@
 """Appending to event logs: many runs' batches in one round trip, by a line of one's own (shared/redis_line.py)."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -43,6 +44,18 @@ class Pen:
         self._line, self._script, self._tail_ms = line, script, tail_ms
         self._patience = Patience(ANSWER_SECONDS)
         self._asked = 0
+
+    @classmethod
+    async def take(cls, line: Line, script: str, *, tail_ms: int) -> "Pen":
+        """A pen on this line, once Redis knows the script. Raises as `results` does, and the line is closed then."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                line.write(packed([b"SCRIPT", b"LOAD", script.encode()]))
+                [sha] = await line.read()
+        except BaseException:
+            await line.close()
+            raise
+        return cls(line, sha, tail_ms)
 
     def write(self, appends: Sequence[Append]) -> None:
         """Send them: they are on their way when this returns."""
